@@ -1,0 +1,47 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { pipeline } from "node:stream/promises";
+
+/**
+ * Writes a file whole or not at all: to a temporary name beside it, flushed to disk, then renamed.
+ * Missing folders are made.
+ */
+export async function writeFileWhole(path: string, chunks: string | AsyncIterable<string> | Iterable<string>) {
+  await mkdir(dirname(path), { recursive: true });
+  const partial = `${path}.${randomBytes(4).toString("hex")}.partial`;
+  try {
+    const file = await open(partial, "wx");
+    try {
+      if (typeof chunks === "string") await file.writeFile(chunks);
+      else await pipeline(chunks, file.createWriteStream({ autoClose: false, highWaterMark: 1 << 20 }));
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+/** SHA-256 of a file's bytes, in hexadecimal; read in pieces. */
+export async function fileSha256(path: string): Promise<string> {
+  const digest = createHash("sha256");
+  await pipeline(createReadStream(path), digest);
+  return digest.digest("hex");
+}
+
+/** Whether something is there. Other faults than "not there" are thrown. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return false;
+    throw error;
+  }
+}

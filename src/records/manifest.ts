@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { EvaluatorSummary } from "./score.ts";
+import { Usage } from "./usage.ts";
+
+const Counts = z.record(z.string(), z.number());
+
+/** `manifest.json` of a run folder: what was asked, what came out, and why anything is missing. */
+export const RunManifest = z.strictObject({
+  run_id: z.string(),
+  command: z.string(),
+  status: z.enum(["running", "interrupted", "completed"]),
+  pairwright_version: z.string(),
+  node_version: z.string(),
+  started_at: z.string(),
+  finished_at: z.string().optional(),
+  seed: z.int(),
+  reps: z.int().positive(),
+  policy_only: z.boolean(),
+  shard: z.strictObject({ index: z.int().positive(), of: z.int().positive() }).optional(),
+  /** SHA-256 of what went in, by name: config, dataset, plugins. */
+  inputs: z.record(z.string(), z.string()),
+  /** SHA-256 of what came out, by file name. */
+  outputs: z.record(z.string(), z.string()),
+  asked: z.strictObject({ examples: z.int().nonnegative() }),
+  got: z.strictObject({ completed: z.int().nonnegative(), failed: z.int().nonnegative() }),
+  /** Why an example has no run, a turn no pair, a pair no row: reason -> how many. */
+  missing: Counts,
+  counts: Counts,
+  scores: z.record(z.string(), EvaluatorSummary).optional(),
+  usage: Usage.optional(),
+  /** What a provider cannot promise, and other things a reader should know. */
+  notes: z.array(z.string()),
+});
+export type RunManifest = z.infer<typeof RunManifest>;

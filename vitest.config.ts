@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: {
+    alias: {
+      "pairwright/testing": new URL("./src/testing/index.ts", import.meta.url).pathname,
+      pairwright: new URL("./src/index.ts", import.meta.url).pathname,
+    },
+  },
+  test: {
+    include: ["src/**/*.test.ts", "tests/**/*.test.ts", "examples/**/*.test.ts"],
+    testTimeout: 30_000,
+  },
+});
