@@ -32,6 +32,7 @@ export type {
   TrajectoryBuilder,
 } from "./registry/training.ts";
 export type {
+  BoundFunction,
   Candidate,
   ChooseOptions,
   Edit,

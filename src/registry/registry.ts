@@ -5,7 +5,7 @@ import type { ChatModel } from "./chat-model.ts";
 import type { DatasetReader } from "./dataset.ts";
 import type { Evaluator } from "./evaluator.ts";
 import type { DatasetFormat, RolloutReader, Trainer, TrainerAdapter, TrajectoryBuilder } from "./training.ts";
-import type { Edit, Scorer, Search, Selector, WorkflowFunction } from "./workflow.ts";
+import type { BoundFunction, Edit, Scorer, Search, Selector, WorkflowFunction } from "./workflow.ts";
 
 /** What a component of each kind is, once built. */
 export interface Built {
@@ -50,7 +50,7 @@ export interface BuildArguments<Options> {
   name: string;
   /** A model by its name under `llms:`; calls are recorded as steps of the running example. */
   llm(name: string): ChatModel;
-  function(name: string): WorkflowFunction;
+  function(name: string): BoundFunction;
   search(name: string): Search;
   edit(name: string): Edit;
   scorer(name: string): Scorer;

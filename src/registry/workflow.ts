@@ -112,6 +112,8 @@ interface Callables {
 
 /** A workflow, or a function inside one: input in, output out. */
 export type WorkflowFunction = Callables["run"];
+/** A function as another one calls it: the running example's context is found by itself when none is given. */
+export type BoundFunction = (input: unknown, context?: RunContext) => Promise<unknown>;
 /** Samples one reply, or several when it tried again: the last one is the slot's answer, the others are kept too. */
 export type SampleFunction = Callables["sample"];
 /** Writes a better version of a candidate, which joins the others; null leaves it alone. */

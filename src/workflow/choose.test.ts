@@ -1,0 +1,282 @@
+import { expect, test } from "vitest";
+import { silentLogger } from "../lib/log.ts";
+import type { RunRecord } from "../records/run.ts";
+import type { ChatModel } from "../registry/chat-model.ts";
+import type { ChooseOptions, Example, RunContext, Turn } from "../registry/workflow.ts";
+import { instrumentFunction, instrumentModel } from "./instrument.ts";
+import { type RunExampleOptions, runExample } from "./run-example.ts";
+
+const example: Example = { id: "e1", index: 0, input: "why?", answer: "because", row: { id: "e1" } };
+const prompt = [{ role: "user" as const, content: "why?" }];
+
+async function play(
+  workflow: (context: RunContext) => unknown,
+  options: Partial<RunExampleOptions> = {},
+): Promise<RunRecord> {
+  return runExample(example, {
+    workflow: (_input, context) => workflow(context),
+    workflow_name: "w",
+    rep: 0,
+    run_index: 0,
+    seed: 0,
+    policy_only: false,
+    signal: new AbortController().signal,
+    log: silentLogger,
+    now: () => 1_000,
+    ...options,
+  });
+}
+
+async function chooseOnce(choice: Partial<ChooseOptions>, options: Partial<RunExampleOptions> = {}) {
+  let turn: Turn | undefined;
+  const run = await play(async (context) => {
+    turn = await context.choose("answer", {
+      prompt,
+      candidates: 3,
+      sample: (_prompt, slot) => `reply ${slot.index}`,
+      ...choice,
+    });
+    return turn.selected.text;
+  }, options);
+  const steps = run.steps.filter((step) => step.payload.name === "dpo_candidate_move").map((step) => step.payload);
+  return { run, turn, steps };
+}
+
+/** A model that answers at once, and says how many tokens that took. */
+function modelNamed(name: string): ChatModel {
+  const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5, llm_calls: 1 };
+  const reply = {
+    message: { role: "assistant" as const, content: "hi" },
+    text: "hi",
+    finish_reason: "stop",
+    refusal: false,
+  };
+  return {
+    name,
+    model_name: name,
+    chat: async () => ({ ...reply, choices: [reply], model: name, usage, cached: false }),
+  };
+}
+
+test("records every candidate with its prompt, score and whether it was taken", async () => {
+  const { run, steps } = await chooseOnce({ score: ({ text }) => (text === "reply 1" ? 0.9 : 0.2) });
+
+  expect(run.output).toBe("reply 1");
+  expect(
+    steps.map(({ data, metadata }) => [data?.candidate_index, data?.output, data?.score, metadata?.is_selected]),
+  ).toEqual([
+    [0, "reply 0", 0.2, false],
+    [1, "reply 1", 0.9, true],
+    [2, "reply 2", 0.2, false],
+  ]);
+  expect(
+    steps.every(({ data }) => data?.input === prompt || JSON.stringify(data?.input) === JSON.stringify(prompt)),
+  ).toBe(true);
+  expect(new Set(steps.map(({ data }) => data?.turn_id)).size).toBe(1);
+  expect(steps.every(({ event_type }) => event_type === "TTC_END")).toBe(true);
+});
+
+test("the first of equal scores is taken", async () => {
+  const { turn } = await chooseOnce({ score: () => 1 });
+  expect(turn?.selected.candidate_index).toBe(0);
+});
+
+test("seeds and turn ids depend on seed, example, rep, run, turn and candidate, and on nothing else", async () => {
+  const seen: number[] = [];
+  const sample = (_prompt: unknown, slot: { seed: number }) => {
+    seen.push(slot.seed);
+    return "x";
+  };
+  const first = await chooseOnce({ sample });
+  const again = await chooseOnce({ sample });
+  const otherRep = await chooseOnce({ sample }, { rep: 1 });
+  const otherSeed = await chooseOnce({ sample }, { seed: 1 });
+
+  expect(seen.slice(0, 3)).toEqual(seen.slice(3, 6));
+  expect(new Set(seen).size).toBe(9);
+  expect(seen.every((seed) => Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31)).toBe(true);
+  expect(first.turn?.turn_id).toBe(again.turn?.turn_id);
+  expect(new Set([first, otherRep, otherSeed].map(({ turn }) => turn?.turn_id)).size).toBe(3);
+});
+
+test("candidates are sampled at the same time", async () => {
+  let waiting = 0;
+  let release: () => void = () => undefined;
+  const all = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { turn } = await chooseOnce({
+    sample: async () => {
+      waiting += 1;
+      if (waiting === 3) release();
+      await all;
+      return "x";
+    },
+  });
+  expect(turn?.candidates).toHaveLength(3);
+});
+
+test("a call that fails costs its candidate, which is kept with its reason", async () => {
+  const { run, steps } = await chooseOnce({
+    sample: (_prompt, slot) => {
+      if (slot.index === 0) throw new Error("the server fell over");
+      return "fine";
+    },
+    score: () => 1,
+  });
+  expect(run.status).toBe("completed");
+  expect(steps[0]?.data).toMatchObject({ candidate_index: 0, output: null, score: null });
+  expect(steps[0]?.metadata).toMatchObject({ error: { message: "the server fell over" }, is_selected: false });
+  expect(steps).toHaveLength(3);
+});
+
+test("when no candidate could be sampled the turn fails, and its candidates are still recorded", async () => {
+  const { run, steps } = await chooseOnce({
+    sample: () => {
+      throw new Error("down");
+    },
+  });
+  expect(run.status).toBe("failed");
+  expect(run.error).toMatchObject({ code: "turn_failed", message: expect.stringContaining("down") });
+  expect(steps).toHaveLength(3);
+});
+
+test("a scorer that throws leaves that candidate unscored; a scored one is taken before it", async () => {
+  const { run, steps } = await chooseOnce({
+    score: ({ candidate_index }) => {
+      if (candidate_index === 0) throw new Error("no idea");
+      return candidate_index === 1 ? -5 : null;
+    },
+  });
+  expect(run.output).toBe("reply 1");
+  expect(steps.map(({ data }) => data?.score)).toEqual([null, -5, null]);
+  expect(steps[0]?.metadata).toMatchObject({ error: { message: "no idea" } });
+});
+
+test("when every scoring throws the turn fails", async () => {
+  const { run, steps } = await chooseOnce({
+    score: () => {
+      throw new Error("judge is out");
+    },
+  });
+  expect(run.error).toMatchObject({ code: "turn_failed", message: expect.stringContaining("judge is out") });
+  expect(steps).toHaveLength(3);
+});
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY])("a score of %s is no score", async (bad) => {
+  const { steps } = await chooseOnce({ score: ({ candidate_index }) => (candidate_index === 0 ? bad : 1) });
+  expect(steps[0]?.data?.score).toBeNull();
+  expect(steps[0]?.metadata).toMatchObject({ error: { code: "score_not_finite" } });
+});
+
+test("tries before a slot's answer are candidates too, with their own prompts, behind the slots' places", async () => {
+  const retryPrompt = [
+    ...prompt,
+    { role: "assistant" as const, content: "??" },
+    { role: "user" as const, content: "again" },
+  ];
+  const { turn } = await chooseOnce({
+    candidates: 2,
+    sample: (_prompt, slot) =>
+      slot.index === 0 ? [{ text: "??" }, { text: "mended", prompt: retryPrompt }] : "straight",
+    score: ({ text }) => (text === "??" ? -1 : 1),
+  });
+  expect(turn?.candidates.map(({ text, candidate_index }) => [candidate_index, text])).toEqual([
+    [0, "??"],
+    [1, "straight"],
+    [2, "mended"],
+  ]);
+  expect(turn?.candidates[2]?.prompt).toEqual(retryPrompt);
+});
+
+test("policy-only takes one candidate and asks no scorer and no selector", async () => {
+  const { turn, steps } = await chooseOnce(
+    {
+      score: () => {
+        throw new Error("must not be asked");
+      },
+      select: () => {
+        throw new Error("must not be asked");
+      },
+    },
+    { policy_only: true },
+  );
+  expect(turn?.selected.text).toBe("reply 0");
+  expect(steps.map(({ data }) => data?.score)).toEqual([null]);
+});
+
+test("without scores a slot's answer is taken, not the try before it", async () => {
+  const { turn } = await chooseOnce({ candidates: 1, sample: () => [{ text: "bad try" }, { text: "answer" }] });
+  expect(turn?.selected.text).toBe("answer");
+});
+
+test("who made a candidate is known from the calls that were made for it", async () => {
+  const model = instrumentModel(modelNamed("m"));
+  const { turn, run } = await chooseOnce({
+    candidates: 2,
+    sample: (asked, slot) => (slot.index === 0 ? model.chat(asked) : "made by code"),
+    score: async () => (await model.chat(prompt), 1),
+  });
+  expect(turn?.candidates.map((candidate) => [candidate.model, candidate.usage.total_tokens])).toEqual([
+    ["m", 5],
+    [null, 0],
+  ]);
+  expect(run.usage).toMatchObject({ llm_calls: 3, total_tokens: 15 });
+});
+
+test("an edited candidate joins the others, and the original stays", async () => {
+  const { turn } = await chooseOnce({
+    candidates: 1,
+    edit: (candidate) => `${candidate.text}, better`,
+    score: ({ text }) => text.length,
+  });
+  expect(turn?.candidates.map(({ text }) => text)).toEqual(["reply 0", "reply 0, better"]);
+  expect(turn?.selected.text).toBe("reply 0, better");
+});
+
+test("steps of parallel calls name the function and the step they happened in", async () => {
+  const model = instrumentModel(modelNamed("m"));
+  const inner = instrumentFunction("inner", async (input) => (await model.chat(prompt), input));
+  const run = await play(async () => Promise.all([inner(1), inner(2)]));
+
+  const starts = run.steps.filter(({ payload }) => payload.event_type === "FUNCTION_START");
+  const calls = run.steps.filter(({ payload }) => payload.event_type === "LLM_START");
+  expect(calls.map(({ parent_id }) => parent_id)).toEqual(starts.map(({ payload }) => payload.UUID));
+  expect(
+    calls.map(({ function_ancestry }) => [function_ancestry.function_name, function_ancestry.parent_name]),
+  ).toEqual([
+    ["inner", "w"],
+    ["inner", "w"],
+  ]);
+  for (const { payload } of run.steps.filter(({ payload }) => payload.event_type.endsWith("_END"))) {
+    const start = payload.event_type.replace("_END", "_START");
+    expect(
+      run.steps.filter((step) => step.payload.UUID === payload.UUID && step.payload.event_type === start),
+    ).toHaveLength(1);
+  }
+});
+
+test("an END that the workflow pushes alone is recorded as it is", async () => {
+  const run = await play((context) => {
+    context.steps.push({
+      event_type: "TTC_END",
+      name: "dpo_candidate_move",
+      data: { turn_id: "turn_0", turn_index: 0, candidate_index: 0, input: "q", output: "a", score: 1 },
+      metadata: { is_selected: true },
+    });
+  });
+  expect(run.steps.filter(({ payload }) => payload.event_type === "TTC_END")).toHaveLength(1);
+  expect(run.output).toBeNull();
+});
+
+test("an example that is stopped has not ended: the abort is thrown, no record is made", async () => {
+  const stop = new AbortController();
+  const playing = play(
+    async (context) => {
+      stop.abort(new Error("stop"));
+      return context.choose("answer", { prompt, sample: () => "x" });
+    },
+    { signal: stop.signal },
+  );
+  await expect(playing).rejects.toThrow("stop");
+});

@@ -1,0 +1,128 @@
+import { codeOf, messageOf } from "../lib/errors.ts";
+import { hash31, sha256 } from "../lib/hash.ts";
+import type { Logger } from "../lib/log.ts";
+import { seededRandom } from "../lib/random.ts";
+import type { RunRecord } from "../records/run.ts";
+import { noUsage } from "../records/usage.ts";
+import type { Example, RunContext, WorkflowFunction } from "../registry/workflow.ts";
+import { choose } from "./choose.ts";
+import { currentScope, type Scope } from "./scope.ts";
+import { createStepLog } from "./step-log.ts";
+
+export interface RunExampleOptions {
+  workflow: WorkflowFunction;
+  /** The workflow's name in the configuration, for the ancestry of its steps. */
+  workflow_name: string;
+  rep: number;
+  run_index: number;
+  seed: number;
+  policy_only: boolean;
+  signal: AbortSignal;
+  log: Logger;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** The group of the row, when the split asks for one. */
+  group?: string | undefined;
+}
+
+/**
+ * Plays one example through the workflow. Whatever the workflow throws becomes a failed record with all its steps; only
+ * the abort of `signal` is thrown, since an example that was stopped has not ended.
+ */
+export async function runExample(example: Example, options: RunExampleOptions): Promise<RunRecord> {
+  const { workflow, workflow_name, rep, run_index, seed, signal, now } = options;
+  const place = JSON.stringify([seed, example.id, rep, run_index]);
+  const log = createStepLog({ id_prefix: sha256(place).slice(0, 12), now });
+  const root = { function_id: "root", function_name: "root", parent_id: null, parent_name: null };
+  const scope: Scope = {
+    context: undefined as never,
+    log,
+    node: root,
+    parent_id: "root",
+    total: noUsage(),
+    tally: undefined,
+  };
+  scope.context = createContext(scope, example, options);
+
+  const started = now();
+  const id = log.push(scope, { event_type: "WORKFLOW_START", name: workflow_name, data: { input: example.input } });
+  const node = { function_id: id, function_name: workflow_name, parent_id: "root", parent_name: "root" };
+  let output: unknown = null;
+  let error: RunRecord["error"];
+  try {
+    output =
+      (await currentScope.run({ ...scope, node, parent_id: id }, () => workflow(example.input, scope.context))) ?? null;
+  } catch (thrown) {
+    signal.throwIfAborted();
+    error = { code: codeOf(thrown) ?? "workflow_failed", message: messageOf(thrown) };
+    options.log.debug(`${example.id}: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+  }
+  signal.throwIfAborted();
+  log.push(scope, {
+    event_type: "WORKFLOW_END",
+    name: workflow_name,
+    UUID: id,
+    span_event_timestamp: started / 1000,
+    data: { output },
+  });
+
+  return {
+    example_id: example.id,
+    example_index: example.index,
+    rep,
+    run_index,
+    status: error ? "failed" : "completed",
+    seed,
+    started_at: new Date(started).toISOString(),
+    seconds: (now() - started) / 1000,
+    usage: scope.total,
+    ...(error && { error }),
+    input: example.input,
+    ...(example.answer !== undefined && { answer: example.answer }),
+    output,
+    ...(options.group !== undefined && { group: options.group }),
+    steps: log.steps,
+  };
+}
+
+/** What the workflow gets. Pushing and choosing happen at the place of the caller, wherever in the run that is. */
+function createContext(root: Scope, example: Example, options: RunExampleOptions): RunContext {
+  const { rep, run_index, seed, policy_only, signal, log } = options;
+  const here = (): Scope => {
+    const scope = currentScope.getStore();
+    return scope && scope.log === root.log ? scope : root;
+  };
+  let turns = 0;
+
+  return {
+    example,
+    seed,
+    rep,
+    run_index,
+    policy_only,
+    signal,
+    log,
+    random: seededRandom(hash31(seed, example.id, rep, run_index)),
+    steps: { push: (step) => void root.log.push(here(), step) },
+    choose: async (label, chooseOptions) => {
+      const turn_index = turns;
+      turns += 1;
+      return choose(here(), turn_index, label, chooseOptions);
+    },
+    span: async (category, name, input, work) => {
+      const scope = here();
+      const began = options.now() / 1000;
+      const UUID = root.log.push(scope, { event_type: `${category}_START`, name, data: { input } });
+      const end = (facts: { data?: Record<string, unknown>; metadata?: Record<string, unknown> }) =>
+        root.log.push(scope, { event_type: `${category}_END`, name, UUID, span_event_timestamp: began, ...facts });
+      try {
+        const output = await currentScope.run({ ...scope, parent_id: UUID }, work);
+        end({ data: { input, output } });
+        return output;
+      } catch (error) {
+        end({ data: { input }, metadata: { error: codeOf(error) ?? "failed" } });
+        throw error;
+      }
+    },
+  };
+}
