@@ -1,5 +1,7 @@
 export { z } from "zod";
 export { PairwrightError } from "./lib/errors.ts";
+export type { CollectResult } from "./pipeline/collect.ts";
+export { type CollectOptions, chatModel, collect } from "./pipeline/collect-function.ts";
 export type { Message, Tool, ToolCall } from "./records/message.ts";
 export type { PreferencePair } from "./records/pair.ts";
 export type { RunRecord } from "./records/run.ts";

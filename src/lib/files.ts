@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
+
+const WRITE_AT = 1 << 20;
 
 /**
  * Writes a file whole or not at all: to a temporary name beside it, flushed to disk, then renamed.
@@ -15,7 +17,7 @@ export async function writeFileWhole(path: string, chunks: string | AsyncIterabl
     const file = await open(partial, "wx");
     try {
       if (typeof chunks === "string") await file.writeFile(chunks);
-      else await pipeline(chunks, file.createWriteStream({ autoClose: false, highWaterMark: 1 << 20 }));
+      else await writeChunks(file, chunks);
       await file.datasync();
     } finally {
       await file.close();
@@ -25,6 +27,21 @@ export async function writeFileWhole(path: string, chunks: string | AsyncIterabl
     await rm(partial, { force: true });
     throw error;
   }
+}
+
+/** Small pieces go out together: a write of its own for each would cost more than making it. */
+async function writeChunks(file: FileHandle, chunks: AsyncIterable<string> | Iterable<string>): Promise<void> {
+  let waiting: string[] = [];
+  let characters = 0;
+  for await (const chunk of chunks) {
+    waiting.push(chunk);
+    characters += chunk.length;
+    if (characters < WRITE_AT) continue;
+    await file.appendFile(waiting.join(""));
+    waiting = [];
+    characters = 0;
+  }
+  if (waiting.length > 0) await file.appendFile(waiting.join(""));
 }
 
 /** SHA-256 of a file's bytes, in hexadecimal; read in pieces. */

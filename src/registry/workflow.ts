@@ -57,6 +57,8 @@ export interface Sample {
   /** What the reply means to the program: a parsed move, for instance. `score` and the caller get it back. */
   value?: unknown;
   finish_reason?: string | null | undefined;
+  /** What was thrown instead of a reply, when an earlier try of the same slot is worth keeping. */
+  error?: unknown;
   /** A score known already; `score` is not asked for this one. */
   score?: number | undefined;
   /** Why it has this score, or what is wrong with it. */

@@ -215,7 +215,10 @@ test("who made a candidate is known from the calls that were made for it", async
   const { turn, run } = await chooseOnce({
     candidates: 2,
     sample: (asked, slot) => (slot.index === 0 ? model.chat(asked) : "made by code"),
-    score: async () => (await model.chat(prompt), 1),
+    score: async () => {
+      await model.chat(prompt);
+      return 1;
+    },
   });
   expect(turn?.candidates.map((candidate) => [candidate.model, candidate.usage.total_tokens])).toEqual([
     ["m", 5],
@@ -236,7 +239,10 @@ test("an edited candidate joins the others, and the original stays", async () =>
 
 test("steps of parallel calls name the function and the step they happened in", async () => {
   const model = instrumentModel(modelNamed("m"));
-  const inner = instrumentFunction("inner", async (input) => (await model.chat(prompt), input));
+  const inner = instrumentFunction("inner", async (input) => {
+    await model.chat(prompt);
+    return input;
+  });
   const run = await play(async () => Promise.all([inner(1), inner(2)]));
 
   const starts = run.steps.filter(({ payload }) => payload.event_type === "FUNCTION_START");

@@ -92,8 +92,7 @@ async function sampleSlot(
     });
   } catch (error) {
     signal.throwIfAborted();
-    const failed = draft({ messages: [] }, { seed, options, model: tally.model, usage: tally.usage, final: true });
-    return [{ ...failed, error: { code: codeOf(error) ?? "sample_failed", message: messageOf(error) } }];
+    return [draft({ error }, { seed, options, model: tally.model, usage: tally.usage, final: true })];
   }
 }
 
@@ -111,7 +110,8 @@ function draft(
   sample: Sample,
   made: { seed: number; options: ChooseOptions; model: string | null; usage: Candidate["usage"]; final: boolean },
 ): Draft {
-  const messages: Message[] = sample.messages ?? [{ role: "assistant", content: sample.text ?? "" }];
+  const failed = sample.error !== undefined;
+  const messages: Message[] = failed ? [] : (sample.messages ?? [{ role: "assistant", content: sample.text ?? "" }]);
   const last = messages.at(-1);
   const scored = typeof sample.score === "number";
   return {
@@ -124,7 +124,7 @@ function draft(
     value: sample.value,
     score: scored && Number.isFinite(sample.score) ? (sample.score ?? null) : null,
     reason: sample.reason,
-    error: undefined,
+    error: failed ? { code: codeOf(sample.error) ?? "sample_failed", message: messageOf(sample.error) } : undefined,
     finish_reason: sample.finish_reason ?? undefined,
     model: made.model,
     usage: made.usage,

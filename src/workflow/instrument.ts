@@ -15,7 +15,7 @@ export function instrumentModel(model: ChatModel): ChatModel {
       if (!scope) return model.chat(messages, options);
 
       const name = model.model_name;
-      const began = Date.now() / 1000;
+      const began = scope.now() / 1000;
       const UUID = scope.log.push(scope, { event_type: "LLM_START", name, data: { input: messages } });
       const signal = options?.signal ?? scope.context.signal;
       try {
@@ -82,7 +82,7 @@ export function instrumentFunction(name: string, run: WorkflowFunction): BoundFu
 }
 
 async function withFunction<T>(scope: Scope, name: string, work: () => T | Promise<T>): Promise<T> {
-  const began = Date.now() / 1000;
+  const began = scope.now() / 1000;
   const function_id = scope.log.newId();
   const node = {
     function_id,

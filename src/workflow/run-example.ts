@@ -39,6 +39,7 @@ export async function runExample(example: Example, options: RunExampleOptions): 
     log,
     node: root,
     parent_id: "root",
+    now,
     total: noUsage(),
     tally: undefined,
   };

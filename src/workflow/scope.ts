@@ -17,6 +17,8 @@ export interface Scope {
   log: StepLog;
   node: InvocationNode;
   parent_id: string;
+  /** Milliseconds since 1970. */
+  now: () => number;
   /** Of the whole run. */
   total: Usage;
   /** Of the candidate being sampled, if any. */

@@ -1,0 +1,111 @@
+/**
+ * Pairs from stored runs, disk to disk: candidates a second and peak memory of a child process that runs the built
+ * `dist`. The runs are synthetic: 10 turns of 4 candidates an example, prompts of 240 characters that differ from turn
+ * to turn, every score different, all pairs. Call: `jiti bench/pairs.ts [CANDIDATES…]` after `npm run build`.
+ */
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+
+const TURNS = 10;
+const CANDIDATES = 4;
+const dist = (path: string) => new URL(`../${process.env.BENCH_DIST ?? "dist"}/${path}`, import.meta.url).href;
+
+function step(example: number, turn: number, candidate: number) {
+  const position = `position ${example}/${turn} `;
+  return {
+    parent_id: "root",
+    function_ancestry: { function_id: "workflow", function_name: "workflow", parent_id: null, parent_name: null },
+    payload: {
+      event_type: "TTC_END",
+      event_timestamp: 1_760_000_000 + turn,
+      name: "dpo_candidate_move",
+      metadata: { is_selected: candidate === 0, seed: example * 31 + turn * 7 + candidate, model: "policy" },
+      data: {
+        turn_id: `turn_${turn}_${example}`,
+        turn_index: turn,
+        candidate_index: candidate,
+        input: [{ role: "user", content: position + "board ".repeat(40).slice(0, 240 - position.length) }],
+        output: `<move>${turn} ${candidate} ${example}</move>`,
+        score: ((turn * 31 + candidate * 17) % 97) / 97,
+      },
+      usage_info: { token_usage: { prompt_tokens: 60, completion_tokens: 9, total_tokens: 69 } },
+      UUID: `${example}-${turn}-${candidate}`,
+    },
+  };
+}
+
+function writeRuns(path: string, candidates: number): void {
+  const file = openSync(path, "w");
+  for (let example = 0; example < candidates / (TURNS * CANDIDATES); example += 1) {
+    const steps = [];
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      for (let candidate = 0; candidate < CANDIDATES; candidate += 1) steps.push(step(example, turn, candidate));
+    }
+    const run = {
+      example_id: `example-${example}`,
+      example_index: example,
+      rep: 0,
+      run_index: 0,
+      status: "completed",
+      seed: 0,
+      started_at: "2026-01-01T00:00:00.000Z",
+      seconds: 1,
+      usage: { prompt_tokens: 2400, completion_tokens: 360, total_tokens: 2760, llm_calls: 40 },
+      input: "play",
+      output: "win",
+      steps,
+    };
+    writeSync(file, `${JSON.stringify(run)}\n`);
+  }
+  closeSync(file);
+}
+
+function measure(folder: string, argv: string[]): { seconds: number; peakMb: number; pairs: number } {
+  const script = `
+    const { buildPairs } = await import(${JSON.stringify(dist("pipeline/pairs.js"))});
+    const { dpoTrajBuilder, DpoTrajBuilderOptions } = await import(${JSON.stringify(dist("preferences/dpo-traj-builder.js"))});
+    const { nemoCustomizer } = await import(${JSON.stringify(dist("datasets/formats/nemo-customizer.js"))});
+    const started = performance.now();
+    const { pairs } = await buildPairs({
+      runs: [${JSON.stringify(folder)}], builder: dpoTrajBuilder(DpoTrajBuilderOptions.parse(${process.env.BENCH_BUILDER ?? "{}"})),
+      format: nemoCustomizer, format_name: "nemo-customizer", use_full_message_history: false,
+      deduplicate_pairs: true, max_pairs: null, seed: 0, split: { validation: 0.2, by: ${JSON.stringify(process.env.BENCH_BY ?? "auto")} },
+    });
+    const seconds = (performance.now() - started) / 1000;
+    const cpu = process.cpuUsage();
+    console.log(JSON.stringify({ seconds, pairs, peakMb: process.resourceUsage().maxRSS / 1024, cpu: (cpu.user + cpu.system) / 1e6 }));`;
+  const child = spawnSync(process.execPath, [...argv, "--input-type=module", "-e", script], { encoding: "utf8" });
+  if (child.status !== 0) throw new Error(child.stderr);
+  return JSON.parse(child.stdout) as { seconds: number; peakMb: number; pairs: number };
+}
+
+const sizes = process.argv.slice(2).map(Number);
+const root = join(import.meta.dirname, "../.tmp/bench-pairs");
+console.log(`${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores, Node ${process.version}`);
+for (const candidates of sizes.length > 0 ? sizes : [100_000, 1_000_000]) {
+  const folder = join(root, String(candidates));
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const made = performance.now();
+  writeRuns(join(folder, "runs.jsonl"), candidates);
+  const megabytes = statSync(join(folder, "runs.jsonl")).size / 2 ** 20;
+  console.log(
+    `${candidates} candidates: ${megabytes.toFixed(0)} MB of runs, made in ${((performance.now() - made) / 1000).toFixed(1)} s`,
+  );
+  // The first build also warms the disk's cache; each later one replaces its files.
+  for (let round = 0; round < 3; round += 1) {
+    const { seconds, peakMb, pairs, ...rest } = measure(
+      folder,
+      (process.env.BENCH_NODE ?? "").split(" ").filter(Boolean),
+    );
+    const rate = Math.round(candidates / seconds);
+    console.log(
+      `  ${pairs} pairs in ${seconds.toFixed(2)} s: ${rate} candidates/s, peak ${peakMb.toFixed(0)} MB`,
+      rest,
+    );
+  }
+  if (process.env.BENCH_KEEP === undefined) rmSync(root, { recursive: true, force: true });
+}

@@ -1,0 +1,63 @@
+import type { IntermediateStep } from "pairwright";
+import { expect, test } from "vitest";
+import { EMPTY_BOARD, type Move, type PlayerSymbol } from "./board.ts";
+import type { GameResult } from "./game.ts";
+import { evaluateGame } from "./game-outcome.ts";
+
+function run(output: unknown, steps: IntermediateStep[] = []) {
+  return { example_id: "g1", status: "completed" as const, output, steps };
+}
+
+function result(more: Partial<GameResult>): GameResult {
+  return { outcome: "win", trained_player: "X", moves: [], length: 0, final_board: [], ...more };
+}
+
+function reply(player_symbol: PlayerSymbol, move: Move | null, output: string | null = "…"): IntermediateStep {
+  return {
+    parent_id: "root",
+    function_ancestry: { function_id: "f", function_name: "f", parent_id: null, parent_name: null },
+    payload: {
+      event_type: "CUSTOM_END",
+      event_timestamp: 0,
+      UUID: "u",
+      data: { output },
+      metadata: { player_symbol, board_state_before: EMPTY_BOARD, move },
+    },
+  };
+}
+
+test.each([
+  ["win", 1, { win_rate: 1, loss_rate: 0, draw_rate: 0 }],
+  ["draw", 0.5, { win_rate: 0, loss_rate: 0, draw_rate: 1 }],
+  ["loss", 0, { win_rate: 0, loss_rate: 1, draw_rate: 0 }],
+] as const)("a %s scores %s", (outcome, score, rates) => {
+  const evaluation = evaluateGame(run(result({ outcome, length: 7 })));
+  expect(evaluation.score).toBe(score);
+  expect(evaluation.metrics).toMatchObject({ ...rates, average_game_length: 7, forfeit_rate: 0, legal_rate: null });
+});
+
+test("a forfeit counts for the trained player only when it was the trained player's", () => {
+  const own = evaluateGame(run(result({ outcome: "loss", forfeit_by: "X", reason: "no move" })));
+  expect(own.metrics).toMatchObject({ forfeit_rate: 1, loss_rate: 1 });
+  expect(own.reasoning).toMatchObject({ forfeit_by: "X", reason: "no move" });
+
+  const others = evaluateGame(run(result({ outcome: "win", forfeit_by: "O" })));
+  expect(others.metrics).toMatchObject({ forfeit_rate: 0, win_rate: 1 });
+});
+
+test("the legal rate is of the trained player's replies; a failed call is none", () => {
+  const steps = [
+    reply("X", { row: 1, col: 1 }),
+    reply("X", null),
+    reply("X", { row: 1, col: 4 }),
+    reply("X", { row: 2, col: 2 }),
+    reply("X", null, null),
+    reply("O", null),
+  ];
+  expect(evaluateGame(run(result({}), steps)).metrics).toMatchObject({ legal_rate: 0.5 });
+});
+
+test("a game that failed is not scored, and something else than a game is an error", () => {
+  expect(evaluateGame({ ...run(null), status: "failed" }).score).toBeNull();
+  expect(() => evaluateGame(run("a poem"))).toThrow('example "g1": the output is not the result of a game');
+});

@@ -1,0 +1,65 @@
+import { type Component, type Evaluation, PairwrightError, type RunRecord, z } from "pairwright";
+import { type Board, illegalReason, type PlayerSymbol } from "./board.ts";
+import { GameResult } from "./game.ts";
+
+const SCORES = { win: 1, draw: 0.5, loss: 0 } as const;
+
+/** The recorded facts of a reply that say whether it could be played. */
+const ReplyFacts = z.object({
+  player_symbol: z.enum(["X", "O"]),
+  board_state_before: z.custom<Board>(Array.isArray),
+  move: z.object({ row: z.number(), col: z.number() }).nullable(),
+});
+
+/** Scores a game for the trained player: 1, ½ or 0, with figures whose means are the rates. */
+export const dpoGameOutcome: Component<"evaluator", z.ZodObject<Record<never, never>>> = {
+  description: "win, draw or loss of the trained player; rates, game length, forfeits and legal replies",
+  options: z.strictObject({}),
+  build: () => ({ evaluate: (run) => evaluateGame(run) }),
+};
+
+/**
+ * `forfeit_rate` counts games that the trained player lost by an illegal or malformed reply; they are in `loss_rate`,
+ * too. `legal_rate` is the share of the trained player's replies, retried ones included, that were legal moves.
+ */
+export function evaluateGame(run: Pick<RunRecord, "example_id" | "status" | "output" | "steps">): Evaluation {
+  if (run.status === "failed") return { score: null, reasoning: "the game was not played to its end" };
+  const parsed = GameResult.safeParse(run.output);
+  if (!parsed.success) {
+    throw new PairwrightError({
+      code: "not_a_game",
+      where: `example "${run.example_id}"`,
+      what: "the output is not the result of a game",
+      fix: "use dpo_game_outcome with the workflow dpo_tic_tac_toe",
+    });
+  }
+
+  const { outcome, trained_player, length, forfeit_by, reason } = parsed.data;
+  return {
+    score: SCORES[outcome],
+    reasoning: { outcome, trained_player, length, ...(forfeit_by && { forfeit_by, reason }) },
+    metrics: {
+      win_rate: outcome === "win" ? 1 : 0,
+      loss_rate: outcome === "loss" ? 1 : 0,
+      draw_rate: outcome === "draw" ? 1 : 0,
+      average_game_length: length,
+      forfeit_rate: forfeit_by === trained_player ? 1 : 0,
+      legal_rate: legalRate(run.steps, trained_player),
+    },
+  };
+}
+
+/** `null` where the run's steps were not kept: unknown, not none. A call that failed gave no reply and counts nowhere. */
+function legalRate(steps: RunRecord["steps"], symbol: PlayerSymbol): number | null {
+  let replies = 0;
+  let legal = 0;
+  for (const { payload } of steps) {
+    if (payload.event_type !== "CUSTOM_END" || payload.data?.output === null) continue;
+    const facts = ReplyFacts.safeParse(payload.metadata);
+    if (!facts.success || facts.data.player_symbol !== symbol) continue;
+    const { board_state_before, move } = facts.data;
+    replies += 1;
+    if (move && illegalReason(board_state_before, move) === undefined) legal += 1;
+  }
+  return replies === 0 ? null : legal / replies;
+}

@@ -1,0 +1,54 @@
+import { PairwrightError, z } from "pairwright";
+import { type Board, EMPTY_BOARD, illegalReason, isOver, type Player, play, playerOf, sideToMove } from "./board.ts";
+import { PlayerSymbolSchema } from "./game.ts";
+
+/** The fields of a data-set row that say which game to play; the others are not looked at. */
+const GameRow = z.object({
+  trained_player: PlayerSymbolSchema,
+  /** Squares as [row, column] from 1, X's first, the two taking turns. */
+  opening: z.array(z.tuple([z.int(), z.int()])).default([]),
+});
+
+/** Where a game begins, and which side's play is measured. */
+export interface GameSetup {
+  trained: Player;
+  board: Board;
+}
+
+/**
+ * The game that an example asks for: by its row; where a workflow is given only an input, by that: an object with the
+ * same fields, or just the trained player's symbol. Throws naming the field that is wrong.
+ */
+export function gameSetup(input: unknown, example: { id: string; row: Record<string, unknown> }): GameSetup {
+  const where = `example "${example.id}"`;
+  const parsed = GameRow.safeParse(fieldsOf(input, example.row));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const field = issue?.path.map((key) => (typeof key === "number" ? `[${key}]` : String(key))).join("") ?? "";
+    throw badRow(where, `\`${field}\`: ${issue?.message ?? "not as it should be"}`);
+  }
+
+  let board = EMPTY_BOARD;
+  for (const [index, [row, col]] of parsed.data.opening.entries()) {
+    const fault = isOver(board) ? "the game is over before this move" : illegalReason(board, { row, col });
+    if (fault) throw badRow(where, `\`opening[${index}]\`: ${fault}`);
+    board = play(board, { row, col }, sideToMove(board));
+  }
+  if (isOver(board)) throw badRow(where, "`opening`: it ends the game, so there is nothing left to play");
+  return { trained: playerOf(parsed.data.trained_player), board };
+}
+
+function fieldsOf(input: unknown, row: Record<string, unknown>): unknown {
+  if (typeof input === "object" && input !== null) return input;
+  return "trained_player" in row ? row : { trained_player: input };
+}
+
+function badRow(where: string, what: string): PairwrightError {
+  return new PairwrightError({
+    code: "bad_game",
+    where,
+    what,
+    fix: 'give `trained_player` "X" or "O", and `opening` as free squares [row, column] from 1 that leave the game open',
+    exit_code: 2,
+  });
+}

@@ -1,0 +1,146 @@
+import type { Section } from "../config/schema.ts";
+import { EXIT } from "../lib/errors.ts";
+import { parseJsonPath } from "../lib/json-path.ts";
+import { assemble } from "../pipeline/assemble.ts";
+import { describeEstimate, describeScores } from "../pipeline/describe-result.ts";
+import { estimate } from "../pipeline/estimate.ts";
+import { type EvaluateResult, stoppedError } from "../pipeline/evaluate.ts";
+import type { Parts } from "../pipeline/parts.ts";
+import type { RunOptions } from "../pipeline/run-options.ts";
+import { type CommandInput, packageVersion } from "./command.ts";
+import { number, shardOf, wholeNumber } from "./flags.ts";
+import { type Interrupt, onInterrupt } from "./interrupt.ts";
+import { configFileOf, loadConfigFor } from "./load.ts";
+import { progressLine } from "./progress-line.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface Collecting<R extends EvaluateResult> {
+  command: string;
+  uses: readonly Section[];
+  perform(parts: Parts, options: RunOptions): Promise<R>;
+  /** More for people to read, after the scores. */
+  report(result: R): string | undefined;
+  exitCode(result: R): number;
+  /** The JSON object, where it is not the result itself. */
+  json?(result: R): unknown;
+}
+
+/** What `eval` and `collect` share: from the typed line to parts, a run, a summary and an exit code. */
+export async function runCollecting<R extends EvaluateResult>(
+  input: CommandInput,
+  what: Collecting<R>,
+): Promise<number> {
+  const flags = settleResume(input);
+  const { args, terminal } = input;
+  const { config, builtins } = await loadConfigFor({ args, flags, terminal, uses: what.uses });
+  const parts = await assemble(config, {
+    builtins,
+    log: terminal,
+    cache: flags.cache !== false,
+    dataset_file: typeof flags.dataset === "string" ? flags.dataset : undefined,
+    endpoint: endpointOf(flags),
+  });
+  try {
+    if (flags.dryRun === true) return await dryRun(parts, flags, terminal);
+    using interrupt = onInterrupt(() =>
+      terminal.warn("stopping: letting what runs come to its end; Ctrl-C again to stop at once"),
+    );
+    const result = await perform(input, flags, what, parts, interrupt);
+    if (result.stopped) throw stoppedError(result, resumeCommand(what.command, args, flags, result));
+    const text = [describeScores(result), what.report(result)].filter((part) => part !== undefined).join("\n");
+    terminal.print(text);
+    terminal.result(what.json ? what.json(result) : result);
+    return exitCodeOf(result, what, flags);
+  } finally {
+    await parts.close();
+  }
+}
+
+async function perform<R extends EvaluateResult>(
+  { terminal }: CommandInput,
+  flags: Record<string, unknown>,
+  what: Collecting<R>,
+  parts: Parts,
+  interrupt: Interrupt,
+): Promise<R> {
+  const line = progressLine(terminal, Date.now);
+  try {
+    return await what.perform(parts, {
+      ...runOptions(flags),
+      command: what.command,
+      version: packageVersion(),
+      drain: interrupt.drain,
+      stop: interrupt.stop,
+      log: terminal,
+      now: Date.now,
+      onTotal: line.total,
+      onProgress: line.show,
+    });
+  } finally {
+    line.end();
+  }
+}
+
+function runOptions(flags: Record<string, unknown>) {
+  const path = typeof flags.resultJsonPath === "string" ? flags.resultJsonPath : "$";
+  return {
+    seed: wholeNumber(flags, "seed") ?? 0,
+    reps: wholeNumber(flags, "reps", 1) ?? 1,
+    shard: shardOf(flags),
+    max_cost: number(flags, "maxCost"),
+    max_failures: wholeNumber(flags, "maxFailures"),
+    policy_only: flags.policyOnly === true,
+    skip_workflow: flags.skipWorkflow === true,
+    skip_completed_entries: flags.skipCompletedEntries === true,
+    ...(path !== "$" && { result_of: parseJsonPath(path) }),
+    ...(typeof flags.resume === "string" || flags.resume === true ? { resume: flags.resume } : {}),
+  };
+}
+
+function endpointOf(flags: Record<string, unknown>): { url: string; timeout_seconds: number } | undefined {
+  if (typeof flags.endpoint !== "string") return undefined;
+  return { url: flags.endpoint, timeout_seconds: number(flags, "endpointTimeout", 0.001) ?? 300 };
+}
+
+async function dryRun(parts: Parts, flags: Record<string, unknown>, terminal: Terminal): Promise<number> {
+  const { reps, shard } = runOptions(flags);
+  const result = await estimate(parts, { reps, shard });
+  terminal.print(describeEstimate(result));
+  terminal.result(result);
+  return EXIT.ok;
+}
+
+/** `--resume config.yml` means the newest run: an optional value must not swallow the configuration. */
+function settleResume({ args, flags }: CommandInput): Record<string, unknown> {
+  if (typeof flags.resume !== "string" || args.length > 0 || flags.configFile !== undefined) return flags;
+  return { ...flags, resume: true, configFile: flags.resume };
+}
+
+function resumeCommand(
+  command: string,
+  args: readonly string[],
+  flags: Record<string, unknown>,
+  result: EvaluateResult,
+): string {
+  const words = ["pairwright", command, configFileOf(args, flags)];
+  for (const [name, value] of Object.entries(flags)) {
+    if (["resume", "configFile", "color", "cache", "json", "quiet", "verbose", "dryRun"].includes(name)) continue;
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one === true) words.push(flag);
+      else if (one !== false && one !== undefined)
+        words.push(flag, quoted(flag === "--override" ? String(one) : String(one)));
+    }
+  }
+  return [...words, "--resume", result.run_dir.split("/").at(-1) ?? ""].join(" ");
+}
+
+function quoted(text: string): string {
+  return /^[\w./:=@,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function exitCodeOf<R extends EvaluateResult>(result: R, what: Collecting<R>, flags: Record<string, unknown>): number {
+  const allowed = wholeNumber(flags, "maxFailures") ?? 0;
+  if (result.failed > allowed) return EXIT.some_failed;
+  return what.exitCode(result);
+}

@@ -1,0 +1,14 @@
+import { EXIT } from "../../lib/errors.ts";
+import { collectParts } from "../../pipeline/collect.ts";
+import { describePairs } from "../../pipeline/describe-result.ts";
+import { runCollecting } from "../collecting.ts";
+import type { CommandRun } from "../command.ts";
+
+export const run: CommandRun = (input) =>
+  runCollecting(input, {
+    command: "collect",
+    uses: ["llms", "functions", "ttc_strategies", "workflow", "eval", "trajectory_builders", "split"],
+    perform: collectParts,
+    report: ({ pairs, run_dir }) => (pairs ? describePairs(pairs, run_dir) : undefined),
+    exitCode: ({ pairs }) => (pairs?.pairs === 0 ? EXIT.no_pairs : EXIT.ok),
+  });

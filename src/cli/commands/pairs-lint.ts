@@ -1,0 +1,17 @@
+import { EXIT } from "../../lib/errors.ts";
+import { lintPairFiles } from "../../pipeline/pairs-lint.ts";
+import type { CommandRun } from "../command.ts";
+import { wholeNumber } from "../flags.ts";
+
+export const run: CommandRun = async ({ args, flags, terminal }) => {
+  const max_characters = wholeNumber(flags, "maxCharacters", 1);
+  const report = await lintPairFiles(args, { ...(max_characters !== undefined && { max_characters }) });
+  for (const { kind, level, file, line, message } of report.findings) {
+    const place = [file, line].filter((part) => part !== null && part !== undefined).join(":");
+    terminal.print(`${level}[${kind}]${place ? ` ${place}` : ""}: ${message}`);
+  }
+  const faults = Object.entries(report.faults).map(([kind, n]) => `${kind} ${n}`);
+  terminal.print(`${report.rows} rows in ${report.files.length} files; ${faults.join(", ") || "no faults"}`);
+  terminal.result(report);
+  return report.has_errors ? EXIT.some_failed : EXIT.ok;
+};

@@ -1,0 +1,16 @@
+import { EXIT } from "../../lib/errors.ts";
+import { describePairs } from "../../pipeline/describe-result.ts";
+import { mergeRuns } from "../../pipeline/merge.ts";
+import type { CommandRun } from "../command.ts";
+import { pairPartsFor } from "../pair-parts.ts";
+
+export const run: CommandRun = async (input) => {
+  const { args, flags, terminal } = input;
+  const output = String(flags.output);
+  const parts = await pairPartsFor(input);
+  const merged = await mergeRuns({ runs: args, output, seed: 0, ...parts });
+  terminal.print(`${merged.merged} runs of examples from ${args.length} folders in ${output}`);
+  terminal.print(describePairs(merged.pairs, output));
+  terminal.result({ ...merged, runs: args.length, summary: merged.pairs, pairs: merged.pairs.pairs });
+  return merged.pairs.pairs === 0 ? EXIT.no_pairs : EXIT.ok;
+};

@@ -1,0 +1,80 @@
+import { readFile } from "node:fs/promises";
+import { parseEnv } from "node:util";
+import type { Config } from "../config/config.ts";
+import { loadConfig } from "../config/load.ts";
+import { loadPluginsOnly } from "../config/load-plugins-only.ts";
+import type { Section } from "../config/schema.ts";
+import { usageError } from "../lib/errors.ts";
+import { type Builtins, createBuiltins } from "../pipeline/builtin-registry.ts";
+import type { Registry } from "../registry/registry.ts";
+import { splitOverride } from "./arguments.ts";
+import type { Terminal } from "./terminal.ts";
+
+type Flags = Record<string, unknown>;
+
+/** The environment, with what a `.env` file of the working folder adds where the environment says nothing. */
+export async function environment(): Promise<Record<string, string | undefined>> {
+  const text = await readFile(".env", "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+  return { ...parseEnv(text), ...process.env };
+}
+
+/** What a plugin gets when it imports this package: the instance that is running, never a second copy. */
+export async function publicModules(): Promise<Record<string, unknown>> {
+  return { pairwright: await import("../index.ts"), "pairwright/testing": await import("../testing/index.ts") };
+}
+
+/** The configuration file that was named, as the first argument or by its flag. */
+export function configFileOf(args: readonly string[], flags: Flags): string {
+  const file = typeof flags.configFile === "string" ? flags.configFile : args[0];
+  if (file !== undefined) return file;
+  throw usageError({
+    code: "usage",
+    what: "no configuration file was given",
+    fix: "name it as the first argument, or with --config_file",
+  });
+}
+
+export interface LoadRequest {
+  args: readonly string[];
+  flags: Flags;
+  terminal: Terminal;
+  /** Sections whose `${VAR}` must be set. */
+  uses: readonly Section[];
+  /** The table to check against; a new one unless given. */
+  builtins?: Builtins;
+}
+
+/** Reads and checks the configuration, its plugins loaded. */
+export async function loadConfigFor(request: LoadRequest): Promise<{ config: Config; builtins: Builtins }> {
+  const { args, flags, terminal, uses } = request;
+  const env = await environment();
+  const builtins = request.builtins ?? createBuiltins({ env, log: terminal });
+  const config = await loadConfig(configFileOf(args, flags), {
+    registry: builtins.registry,
+    env,
+    uses,
+    overrides: list(flags.override).map(splitOverride),
+    plugins: list(flags.plugin),
+    modules: await publicModules(),
+  });
+  return { config, builtins };
+}
+
+/** The built-in components and those of `--plugin`. */
+export async function registryWithPlugins(flags: Flags, terminal: Terminal): Promise<Registry> {
+  const { registry } = createBuiltins({ env: await environment(), log: terminal });
+  await loadPluginsInto(registry, list(flags.plugin));
+  return registry;
+}
+
+/** Adds the components of plugin files, named from the working folder. */
+export async function loadPluginsInto(registry: Registry, names: readonly string[]): Promise<void> {
+  if (names.length > 0) await loadPluginsOnly(names, { registry, modules: await publicModules() });
+}
+
+export function list(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}

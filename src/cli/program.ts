@@ -1,0 +1,159 @@
+import { Command, CommanderError, Option } from "commander";
+import { EXIT, PairwrightError } from "../lib/errors.ts";
+import { type CommandRun, packageVersion } from "./command.ts";
+import { createTerminal } from "./terminal.ts";
+
+type Load = () => Promise<{ run: CommandRun }>;
+
+/** All commands with their flags. `setExit` gets the exit code of the one that ran. */
+export function buildProgram(setExit: (code: number) => void): Command {
+  const program = new Command("pairwright")
+    .description("Turns what an agent already does into preference data, and preference data into a better model.")
+    .version(packageVersion())
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text) })
+    .showHelpAfterError("(add --help for what there is)");
+
+  const add = (spec: string, description: string, load: Load, parent: Command = program) =>
+    parent
+      .command(spec)
+      .description(description)
+      .option("--json", "one JSON object on stdout, everything else on stderr")
+      .option("--quiet", "warnings and errors only")
+      .option("--verbose", "say more; a stack with errors")
+      .option("--no-color", "no colours")
+      .option("--plugin <file>", "load this plugin, too (repeatable)", collectValue, [])
+      .action(async (...given: unknown[]) => {
+        const command = given.at(-1) as Command;
+        setExit(await perform(load, command));
+      });
+
+  const withConfig = (command: Command) =>
+    command
+      .option("--config-file <file>", "the configuration, instead of the first argument")
+      .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
+
+  addRunCommands(add, withConfig);
+  addPairsCommands(program, add);
+  withConfig(
+    add("validate [config]", "check a configuration; calls no model", () => import("./commands/validate.ts")),
+  ).option("--print-schema", "print the JSON Schema of the configuration, for editors");
+  const info = program.command("info").description("what there is");
+  add("components", "the components, with options and defaults", () => import("./commands/info.ts"), info)
+    .option("-t, --type <kind>", "of this kind only")
+    .option("-q, --query <text>", "with this in name or description");
+  return silence(program, setExit);
+}
+
+type Add = (spec: string, description: string, load: Load, parent?: Command) => Command;
+
+function addRunCommands(add: Add, withConfig: (command: Command) => Command): void {
+  const collecting = (command: Command) =>
+    withConfig(command)
+      .option("--dataset <file>", "examples from this file instead of the configuration's")
+      .option("--reps <n>", "how often each example is run", "1")
+      .option("--seed <n>", "decides every random choice", "0")
+      .option("--resume [run]", "go on with the newest unfinished run of the output folder, or with this one")
+      .option("--shard <i/n>", "every n-th example only, from the i-th")
+      .option("--policy-only", "one candidate and no scorer: what the model does by itself")
+      .option("--max-cost <usd>", "stop when this much was spent; resumable")
+      .option("--max-failures <n>", "stop when more examples than this failed; fewer are no error")
+      .option("--no-cache", "do not read or write the response cache")
+      .option("--dry-run", "count and estimate; call no model")
+      .option("--skip-workflow", "score the answers that the data set holds; run nothing")
+      .option("--skip-completed-entries", "run only the entries that hold no answer yet")
+      .option("--result-json-path <path>", "the part of a workflow's result to evaluate", "$")
+      .option("--endpoint <url>", "run the workflow that is served there")
+      .addOption(new Option("--endpoint-timeout <seconds>", "for one example at the endpoint").default("300"));
+
+  withConfig(add("run [config]", "one input through the workflow", () => import("./commands/run.ts")))
+    .option("--input <text...>", "what to give the workflow (repeatable)")
+    .option("--seed <n>", "decides every random choice", "0")
+    .option("--no-cache", "do not read or write the response cache");
+  collecting(
+    add("eval [config]", "the workflow over the data set, then the evaluators", () => import("./commands/eval.ts")),
+  );
+  collecting(
+    add("collect [config]", "eval, then pairs, split and data-set files", () => import("./commands/collect.ts")),
+  );
+}
+
+function addPairsCommands(program: Command, add: Add): void {
+  const pairs = program.command("pairs").description("preference pairs: build, lint, merge");
+  add(
+    "build <run...>",
+    "pairs again from stored runs; calls no model",
+    () => import("./commands/pairs-build.ts"),
+    pairs,
+  )
+    .option("--output <dir>", "write here instead of into the run's folder")
+    .option("--step-name <name>", "the name of the recorded candidates")
+    .option("--min-score-diff <x>", "the least difference of a pair's scores")
+    .option("--pair-mode <mode>", "all, best_vs_worst or best_vs_lower")
+    .option("--group-by <what>", "turn, or prompt: equal prompts of the whole folder")
+    .option("--max-pairs-per-turn <n>", "the widest gaps only")
+    .option("--max-pairs <n>", "a seeded sample of this size")
+    .option("--policy-candidates-only", "leave out candidates that no model sampled")
+    .option("--contradictions <what>", "drop or keep pairs that a prompt has both ways round")
+    .option("--no-dedupe", "keep equal pairs")
+    .option("--use-full-message-history", "the prompt of a row as messages, not as the last one's text")
+    .option("--validation <fraction>", "the share of the validation file")
+    .option("--by <key>", "split by auto, example, prompt or group")
+    .option("--seed <n>", "of the sample that --max-pairs takes", "0")
+    .option("--config-file <file>", "take builder, trainer and split from this configuration")
+    .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
+  add("lint <file...>", "faults of a preference data set", () => import("./commands/pairs-lint.ts"), pairs).option(
+    "--max-characters <n>",
+    "longer rows are over-long",
+  );
+  add(
+    "merge <run...>",
+    "shards or runs into one, examples kept whole",
+    () => import("./commands/pairs-merge.ts"),
+    pairs,
+  )
+    .requiredOption("--output <dir>", "the merged run's folder")
+    .option("--config-file <file>", "take builder, trainer and split from this configuration")
+    .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
+}
+
+async function perform(load: Load, command: Command): Promise<number> {
+  const flags = command.opts<Record<string, unknown>>();
+  const level = process.env.NAT_LOG_LEVEL?.toUpperCase();
+  const terminal = createTerminal({
+    json: flags.json === true,
+    quiet: flags.quiet === true,
+    verbose: flags.verbose === true || level === "DEBUG",
+    color: flags.color !== false && process.stderr.isTTY === true && process.env.NO_COLOR === undefined,
+  });
+  try {
+    const { run } = await load();
+    return await run({
+      args: command.processedArgs.flat().filter((arg): arg is string => typeof arg === "string"),
+      flags,
+      terminal,
+    });
+  } catch (error) {
+    terminal.error(error);
+    return PairwrightError.is(error) ? error.exit_code : EXIT.internal;
+  }
+}
+
+/** Commander's own endings: help and version are fine, anything else is a usage error. */
+function silence(program: Command, setExit: (code: number) => void): Command {
+  const parse = program.parseAsync.bind(program);
+  program.parseAsync = async (argv, options) => {
+    try {
+      return await parse(argv, options);
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error;
+      setExit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+      return program;
+    }
+  };
+  return program;
+}
+
+function collectValue(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}

@@ -1,0 +1,31 @@
+import type { Registry } from "../registry/registry.ts";
+import { type ClientServices, createChatClient } from "./chat-client.ts";
+import { NimOptions, OpenaiOptions } from "./options.ts";
+
+/** What the models of a run share. */
+export interface LlmServices extends Omit<ClientServices, "log"> {
+  /** The environment, for the keys that the configuration does not give. */
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Adds the built-in model types to the table: `openai` and `nim`, one client with two sets of defaults. */
+export function registerLlms(registry: Registry, services: LlmServices): void {
+  registry.llm("openai", {
+    description: "Any server that speaks OpenAI's chat completions.",
+    options: OpenaiOptions,
+    build: ({ options, name, log }) =>
+      createChatClient(options, identity(name, options.api_key, "OPENAI_API_KEY", services), { ...services, log }),
+  });
+  registry.llm("nim", {
+    description: "NVIDIA's inference microservices, hosted or one's own.",
+    options: NimOptions,
+    build: ({ options, name, log }) =>
+      createChatClient(options, identity(name, options.api_key, "NVIDIA_API_KEY", services), { ...services, log }),
+  });
+}
+
+// An empty key is what `${KEY:-}` leaves of an unset variable; a line break is what a key file ends with.
+function identity(name: string, api_key: string | undefined, key_variable: string, { env }: LlmServices) {
+  const key = api_key?.trim() || env[key_variable]?.trim() || undefined;
+  return { name, key, key_variable };
+}

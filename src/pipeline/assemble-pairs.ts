@@ -1,0 +1,85 @@
+import type { ComponentConfig, Config } from "../config/config.ts";
+import { usageError } from "../lib/errors.ts";
+import type { Kind, Registry } from "../registry/registry.ts";
+import type { Trainer, TrainerAdapter } from "../registry/training.ts";
+import type { Build } from "./assemble.ts";
+import type { PairParts } from "./parts.ts";
+
+/** What a data set is made with when no adapter says otherwise. */
+const USUAL_ROWS: TrainerAdapter["dataset"] = {
+  format: "nemo-customizer",
+  use_full_message_history: false,
+  training_type: "dpo",
+  dataset_output_dir: null,
+};
+
+const USUAL_COLLECTION: Trainer["collection"] = {
+  num_runs: 1,
+  continue_on_collection_error: false,
+  deduplicate_pairs: true,
+  max_pairs: null,
+};
+
+/** The sections that pairs and data sets are made by. */
+export type PairConfig = Pick<Config, "split" | "trajectory_builders" | "trainers" | "trainer_adapters"> & {
+  finetuning: Pick<Config["finetuning"], "trajectory_builder" | "trainer" | "trainer_adapter">;
+};
+
+/** Builder, trainer and adapter as `finetuning:` names them; else the only one there is; else the usual settings. */
+export function assemblePairs(config: PairConfig, registry: Registry, build: Build): PairParts {
+  const { finetuning, split } = config;
+  const builder = chosen(config, "trajectory_builders", finetuning.trajectory_builder);
+  const trainer = chosen(config, "trainers", finetuning.trainer);
+  const adapter = chosen(config, "trainer_adapters", finetuning.trainer_adapter);
+
+  const collection = trainer ? build(trainer, "trainer").collection : USUAL_COLLECTION;
+  const rows = adapter ? build(adapter, "trainer_adapter").dataset : USUAL_ROWS;
+  if (rows.training_type === "sft") {
+    throw usageError({
+      code: "sft_rows",
+      where: `trainer_adapters.${adapter?.name}.hyperparameters.training_type`,
+      what: "rows for supervised fine-tuning are not written by this version; collecting makes preference pairs",
+      fix: "set training_type: dpo",
+    });
+  }
+  return {
+    builder: build(builder ?? defaultPart(registry, "trajectory_builder", "dpo_traj_builder"), "trajectory_builder"),
+    deduplicate_pairs: collection.deduplicate_pairs,
+    max_pairs: collection.max_pairs,
+    format: build(defaultPart(registry, "format", rows.format), "format"),
+    format_name: rows.format,
+    use_full_message_history: rows.use_full_message_history,
+    split,
+    dataset_output_dir: rows.dataset_output_dir,
+  };
+}
+
+function chosen(
+  config: PairConfig,
+  section: "trajectory_builders" | "trainers" | "trainer_adapters",
+  name: string | undefined,
+): ComponentConfig | undefined {
+  const parts = config[section];
+  if (name !== undefined) return parts[name];
+  const [only, ...others] = Object.values(parts);
+  if (others.length === 0) return only;
+  const key = section.replace(/s$/, "");
+  throw usageError({
+    code: "ambiguous",
+    where: section,
+    what: `there are several (${Object.keys(parts).join(", ")}) and finetuning.${key} names none of them`,
+    fix: `set finetuning.${key}`,
+  });
+}
+
+/** A component with nothing but its defaults. */
+export function defaultPart(
+  registry: Registry,
+  kind: Kind,
+  type: string,
+  options: Record<string, unknown> = {},
+): ComponentConfig {
+  const component = registry.find(kind, type);
+  if (!component) throw usageError({ code: "unknown_type", what: `there is no ${kind} of type "${type}"` });
+  return { name: type, section: kind, kind, type, options: component.component.options.parse(options), component };
+}

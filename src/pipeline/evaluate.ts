@@ -1,0 +1,207 @@
+import { structureOf } from "../evaluation/examples.ts";
+import { openLineAppender } from "../lib/append.ts";
+import { EXIT, PairwrightError, usageError } from "../lib/errors.ts";
+import { scrubber } from "../lib/scrub.ts";
+import type { EvaluatorSummary } from "../records/score.ts";
+import { addUsage, type Usage } from "../records/usage.ts";
+import type { Example } from "../registry/workflow.ts";
+import { holdsAnswer, recordFromRow } from "../workflow/record-from-row.ts";
+import { runExample } from "../workflow/run-example.ts";
+import { beginRun } from "./begin-run.ts";
+import type { Parts } from "./parts.ts";
+import { type Played, playExamples } from "./play-examples.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { type Done, whatIsDone } from "./run-index.ts";
+import type { RunOptions } from "./run-options.ts";
+import { scoreRunFolder } from "./score-run-folder.ts";
+import { writeOutputFiles } from "./write-output-files.ts";
+
+export interface EvaluateResult {
+  run_dir: string;
+  examples: number;
+  completed: number;
+  failed: number;
+  scores: Record<string, EvaluatorSummary>;
+  usage: Usage;
+  seconds: number;
+  /** Why it ended before its end; the run can be resumed. */
+  stopped?: Played["stopped"];
+}
+
+/** Runs the workflow over the data set and the evaluators over the runs: `dataset -> runs.jsonl -> scores.jsonl -> files`. */
+export async function evaluate(parts: Parts, options: RunOptions): Promise<EvaluateResult> {
+  const { folder, result } = await evaluateInto(parts, options);
+  try {
+    if (!result.stopped) await folder.update(completedAt(options));
+    return result;
+  } finally {
+    await folder.close();
+  }
+}
+
+/** What the manifest says of a run once its last stage has ended, and not before: `--resume` passes it over from then on. */
+export function completedAt({ now }: Pick<RunOptions, "now">) {
+  return { status: "completed" as const, finished_at: new Date(now()).toISOString() };
+}
+
+/** As `evaluate`, with the run folder left open for the stages after it; `result.stopped` tells that there are none. */
+export async function evaluateInto(
+  parts: Parts,
+  options: RunOptions,
+): Promise<{ folder: RunFolder; result: EvaluateResult }> {
+  refuseContradictions(options, parts);
+  const started = options.now();
+  const total = await countExamples(parts, options);
+  options.onTotal?.(total);
+  const folder = await beginRun(parts, options, total);
+  try {
+    const { played, before } = await play(parts, options, folder);
+    const got = { completed: before.completed.size + played.completed, failed: played.failed };
+    const usage = before.usage;
+    addUsage(usage, played.usage);
+    const result: EvaluateResult = {
+      run_dir: folder.dir,
+      examples: total,
+      ...got,
+      scores: {},
+      usage,
+      seconds: (options.now() - started) / 1000,
+      ...(played.stopped && { stopped: played.stopped }),
+    };
+    if (played.stopped) {
+      await folder.update({ status: "interrupted", got, usage });
+      return { folder, result };
+    }
+    result.scores = await scoreRunFolder(parts, options, folder);
+    await writeOutputFiles(parts, folder, result.scores);
+    result.seconds = (options.now() - started) / 1000;
+    await folder.update({
+      got,
+      missing: got.failed > 0 ? { failed: got.failed } : {},
+      scores: result.scores,
+      usage,
+    });
+    return { folder, result };
+  } catch (error) {
+    await folder.update({ status: "interrupted" }).catch(() => undefined);
+    await folder.close();
+    throw error;
+  }
+}
+
+/** Plays what is missing; `before` is what an earlier start of this run had done. */
+async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promise<{ played: Played; before: Done }> {
+  const { seed, now, log, stop } = options;
+  const run_index = options.run_index ?? 0;
+  const scrub = scrubber(parts.secrets);
+  const path = folder.path("runs.jsonl");
+  await using appender = await openLineAppender(path);
+  if (appender.healed) {
+    log.warn(`${path}: ${appender.healed}; that example runs again`);
+    await folder.update({ notes: [...folder.manifest.notes, `runs.jsonl: ${appender.healed}`] });
+  }
+  const before = await whatIsDone(path);
+  const { completed: done } = before;
+  if (done.size > 0) log.info(`${done.size} of ${folder.manifest.asked.examples} examples are done already`);
+
+  const { group_key } = parts.pairs.split;
+  const structure = structureOf(parts.shape);
+  // Awaited here: the log must stay open until the last line is in it.
+  const played = await playExamples({
+    examples: parts.examples,
+    reps: options.reps,
+    run_index,
+    shard: options.shard,
+    max_concurrency: parts.max_concurrency,
+    async play(example, rep) {
+      const group = group_key === undefined ? undefined : groupOf(example, group_key);
+      const place = { rep, run_index, seed, group, now };
+      const stored =
+        options.skip_workflow ||
+        (options.skip_completed_entries && holdsAnswer(example, structure.generated_answer_key));
+      if (stored) return recordFromRow(example, { ...place, ...structure });
+      const record = await runExample(example, {
+        ...place,
+        workflow: parts.workflow.run,
+        workflow_name: parts.workflow.name,
+        policy_only: options.policy_only ?? false,
+        signal: stop,
+        log,
+      });
+      return options.result_of ? { ...record, output: options.result_of(record.output) ?? null } : record;
+    },
+    done,
+    log: appender,
+    serialise: (record) => scrub(JSON.stringify(record)),
+    drain: options.drain,
+    stop,
+    max_failures: options.max_failures,
+    max_cost: options.max_cost,
+    onProgress: options.onProgress,
+  });
+  return { played, before };
+}
+
+function groupOf(example: Example, key: string): string {
+  const value = example.row[key];
+  if (typeof value === "string" || typeof value === "number") return String(value);
+  throw usageError({
+    code: "no_group",
+    where: `example "${example.id}"`,
+    what: `the row has no "${key}", by which split.group_key groups`,
+    fix: "give every row this field, or split by example",
+  });
+}
+
+/** Reads the whole data set once before anything is spent, so that its faults come first; counts what will run. */
+async function countExamples(parts: Parts, { reps, shard }: RunOptions): Promise<number> {
+  let rows = 0;
+  let mine = 0;
+  for await (const example of parts.examples()) {
+    rows += 1;
+    if (parts.pairs.split.group_key !== undefined) groupOf(example, parts.pairs.split.group_key);
+    if (!shard || example.index % shard.of === shard.index - 1) mine += 1;
+  }
+  if (rows === 0) {
+    throw usageError({
+      code: "empty_dataset",
+      what: "the data set has no examples",
+      fix: "add rows, or loosen the filter",
+    });
+  }
+  return mine * reps;
+}
+
+function refuseContradictions(options: RunOptions, parts: Parts): void {
+  const refuse = (what: string, fix: string) => {
+    throw usageError({ code: "usage", what, fix });
+  };
+  if (options.reps > 1 && (options.skip_workflow || options.skip_completed_entries)) {
+    refuse(
+      "--reps needs the workflow, which --skip_workflow and --skip_completed_entries leave out",
+      "drop one of them",
+    );
+  }
+  if (options.max_cost !== undefined && !parts.knows_cost) {
+    refuse(
+      "--max-cost needs prices, and a model has none",
+      "set `price: {prompt, completion}` (USD per million tokens) on every model under llms",
+    );
+  }
+}
+
+/** The error of a run that ended early, for the command line: what to type to go on. */
+export function stoppedError(result: EvaluateResult, resume_command: string): PairwrightError {
+  const reasons = {
+    drained: "interrupted",
+    max_failures: "more examples failed than --max-failures allows",
+    max_cost: "the cost reached --max-cost",
+  };
+  return new PairwrightError({
+    code: "interrupted",
+    where: result.run_dir,
+    what: `${reasons[result.stopped ?? "drained"]}; ${result.completed} of ${result.examples} examples are safe`,
+    fix: `go on with: ${resume_command}`,
+    exit_code: result.stopped === "max_failures" ? EXIT.some_failed : EXIT.interrupted,
+  });
+}

@@ -1,0 +1,170 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type BulkWriter, openBulkWriter } from "../lib/bulk-writer.ts";
+import { type LineCursor, openLineCursor } from "../lib/line-cursor.ts";
+import type { UnsplitPair } from "../records/pair.ts";
+import type { DatasetFormat, FormatOptions } from "../registry/training.ts";
+import { PairTexts, withSide } from "./pairs-text.ts";
+import { type Verdict, type VerdictOptions, VerdictSurvey } from "./pairs-verdict.ts";
+
+/** The files of a build, under its output folder. */
+export const PAIR_FILES = {
+  pairs: "pairs.jsonl",
+  training: "dataset/training_file.jsonl",
+  validation: "dataset/validation_file.jsonl",
+} as const;
+type FileName = keyof typeof PAIR_FILES;
+const NAMES = Object.keys(PAIR_FILES) as FileName[];
+
+/** Where the pairs of a build go, and how its rows are written. */
+export interface DraftOptions extends VerdictOptions, FormatOptions {
+  output: string;
+  format: DatasetFormat;
+}
+
+/** What came of a draft. */
+export interface Finished extends Omit<Verdict, "sideOf" | "revised"> {
+  /** SHA-256 of each data-set file. */
+  sha256: { training: string; validation: string };
+  /** Pairs whose row leaves something out, by what it is. */
+  lost_fields: Record<string, number>;
+}
+
+/**
+ * The files of a build, being written. Which pairs stay, and on which side, is known only when all of them were seen;
+ * each is written at once where it most likely belongs, under a temporary name. `finish` takes the files as they are
+ * when all guesses were right, else copies them, without what is left out and with the sides put right.
+ */
+export class PairsDraft {
+  readonly #options: DraftOptions;
+  readonly #survey: VerdictSurvey;
+  readonly #texts = new PairTexts();
+  readonly #lost: Record<string, number> = {};
+  readonly #made: string[] = [];
+  #files: Files | undefined;
+  #unwritable = 0;
+
+  constructor(options: DraftOptions) {
+    this.#options = options;
+    this.#survey = new VerdictSurvey(options);
+  }
+
+  /** Opens the files; before anything else. */
+  async open(): Promise<void> {
+    this.#files = await this.#openAll();
+  }
+
+  /** The next pairs share no prompt and no reply with those before. Only speed depends on it. */
+  nextTurn(): void {
+    this.#texts.nextGroup();
+  }
+
+  /** Takes the next pair, and the group of its data-set row. */
+  add(pair: UnsplitPair, group: string | undefined): void {
+    const { format } = this.#options;
+    const files = this.#opened();
+    const texts = this.#texts;
+    const side = this.#survey.add({
+      pair_id: pair.pair_id,
+      prompt: texts.keyOf(pair.prompt),
+      chosen: texts.keyOf(pair.chosen),
+      rejected: texts.keyOf(pair.rejected),
+      item: { example_id: pair.example_id, group, prompt_hash: texts.hashOf(format.prompt(pair, this.#options)) },
+    });
+    if (side === undefined) return;
+    files.pairs.writer.write(texts.line(pair, side));
+    const { row, lost } = format.row(pair, this.#options);
+    for (const name of lost) this.#lost[name] = (this.#lost[name] ?? 0) + 1;
+    if (row !== null) {
+      files[side].writer.write(texts.rowLine(row));
+    } else {
+      this.#survey.noRow();
+      this.#unwritable += 1;
+    }
+  }
+
+  /** A promise to wait for when the disk is behind. */
+  pressure(): Promise<void> | undefined {
+    const { pairs, training } = this.#opened();
+    return pairs.writer.pressure() ?? training.writer.pressure();
+  }
+
+  /** Decides over all pairs, and puts the files in their places, each whole. */
+  async finish(): Promise<Finished> {
+    const files = this.#opened();
+    let written = await closeAll(files);
+    let paths = pathsOf(files);
+    const { sideOf, revised, ...verdict } = this.#survey.decide();
+    if (revised) {
+      const copies = await this.#openAll("latin1");
+      await this.#copy(paths, copies, sideOf);
+      written = await closeAll(copies);
+      paths = pathsOf(copies);
+    }
+    for (const name of NAMES) await rename(paths[name], join(this.#options.output, PAIR_FILES[name]));
+    if (this.#unwritable > 0) verdict.skipped.unwritable_row = this.#unwritable;
+    const sha256 = { training: written.training, validation: written.validation };
+    return { ...verdict, sha256, lost_fields: this.#lost };
+  }
+
+  /** Removes whatever is left under temporary names. */
+  async discard(): Promise<void> {
+    if (this.#files) await closeAll(this.#files).catch(() => undefined);
+    await Promise.all(this.#made.map((path) => rm(path, { force: true })));
+  }
+
+  #opened(): Files {
+    if (this.#files === undefined) throw new Error("a draft must be opened first");
+    return this.#files;
+  }
+
+  async #openAll(encoding: "utf8" | "latin1" = "utf8"): Promise<Files> {
+    const tag = randomBytes(4).toString("hex");
+    const open = async (name: FileName) => {
+      const path = join(this.#options.output, `${PAIR_FILES[name]}.${tag}.partial`);
+      await mkdir(dirname(path), { recursive: true });
+      this.#made.push(path);
+      return { path, writer: await openBulkWriter(path, { digest: name !== "pairs", encoding }) };
+    };
+    return { pairs: await open("pairs"), training: await open("training"), validation: await open("validation") };
+  }
+
+  async #copy(from: Record<FileName, string>, to: Files, sideOf: Verdict["sideOf"]): Promise<void> {
+    await using pairs = await openLineCursor(from.pairs);
+    await using training = await openLineCursor(from.training);
+    await using validation = await openLineCursor(from.validation);
+    const rows = { training, validation };
+    for (let pair = 0; pair < this.#survey.size; pair += 1) {
+      const { side: guessed, hasRow } = this.#survey.guessOf(pair);
+      const line = pairs.take() ?? (await readOn(pairs));
+      const row = hasRow ? (rows[guessed].take() ?? (await readOn(rows[guessed]))) : undefined;
+      const side = sideOf(pair);
+      if (side === undefined) continue;
+      to.pairs.writer.write(side === guessed ? line : withSide(line, side));
+      if (row !== undefined) to[side].writer.write(row);
+      const pressure = to.pairs.writer.pressure() ?? to.training.writer.pressure();
+      if (pressure !== undefined) await pressure;
+    }
+  }
+}
+
+type Files = Record<FileName, { path: string; writer: BulkWriter }>;
+
+async function readOn(lines: LineCursor): Promise<string> {
+  while (await lines.fill()) {
+    const line = lines.take();
+    if (line !== undefined) return line;
+  }
+  throw new Error("a draft of pairs has fewer lines than it had pairs");
+}
+
+async function closeAll(files: Files): Promise<Record<FileName, string>> {
+  const digests = { pairs: "", training: "", validation: "" };
+  for (const name of NAMES) digests[name] = (await files[name].writer.close()).sha256 ?? "";
+  return digests;
+}
+
+function pathsOf(files: Files): Record<FileName, string> {
+  return { pairs: files.pairs.path, training: files.training.path, validation: files.validation.path };
+}

@@ -1,0 +1,80 @@
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { usageError } from "../lib/errors.ts";
+import { exists } from "../lib/files.ts";
+import { readJsonl } from "../lib/jsonl.ts";
+import { type Finding, type LintOptions, type LintReport, lintPairs, type RowToLint } from "../preferences/lint.ts";
+import { PAIR_FILES } from "./pairs-draft.ts";
+
+/** What was found in all files; `files` says which were looked at. */
+export interface FilesReport extends Omit<LintReport, "length_correlation"> {
+  files: string[];
+  /** Whether a finding is an error: the command then ends with code 3. */
+  has_errors: boolean;
+}
+
+/**
+ * Lints files, and the files of run folders. Each `pairs.jsonl` is a data set of its own; the other files named
+ * together are one data set, of which those with "valid" in their name are the validation side.
+ */
+export async function lintPairFiles(paths: readonly string[], options: LintOptions = {}): Promise<FilesReport> {
+  const sets: string[][] = [];
+  const loose: string[] = [];
+  for (const path of paths) {
+    const there = await stat(path).catch(() => undefined);
+    if (there === undefined) throw nothingToLint(path);
+    if (there.isDirectory()) sets.push(...(await setsOf(path)));
+    else if (basename(path) === basename(PAIR_FILES.pairs)) sets.push([path]);
+    else loose.push(path);
+  }
+  if (loose.length > 0) sets.push(loose);
+  const report: FilesReport = { files: sets.flat(), rows: 0, faults: {}, findings: [], has_errors: false };
+  for (const files of sets) addReport(report, await lintPairs(rowsOf(files), options));
+  return report;
+}
+
+async function setsOf(folder: string): Promise<string[][]> {
+  const sides = [PAIR_FILES.training, PAIR_FILES.validation];
+  // The folder of the data-set files may be named as well as the run folder around it.
+  const places = [...sides, ...sides.map((side) => basename(side))].map((side) => join(folder, side));
+  const pairs = join(folder, PAIR_FILES.pairs);
+  const found = [[pairs], places].map((files) => keepExisting(files));
+  const sets = (await Promise.all(found)).filter((files) => files.length > 0);
+  if (sets.length === 0) throw nothingToLint(folder);
+  return sets;
+}
+
+async function keepExisting(files: string[]): Promise<string[]> {
+  const there = await Promise.all(files.map(exists));
+  return files.filter((_, place) => there[place]);
+}
+
+function nothingToLint(where: string) {
+  return usageError({
+    code: "nothing_to_lint",
+    where,
+    what: "there is no data set here",
+    fix: "name a run folder, pairs.jsonl, or the files of a data set",
+  });
+}
+
+async function* rowsOf(files: readonly string[]): AsyncGenerator<RowToLint> {
+  for (const file of files) {
+    const side = sideOf(basename(file));
+    for await (const { value, line } of readJsonl(file)) {
+      yield { value, line: line.number, file, ...(side !== undefined && { side }) };
+    }
+  }
+}
+
+function sideOf(name: string): RowToLint["side"] {
+  if (/valid/i.test(name)) return "validation";
+  return /train/i.test(name) ? "training" : undefined;
+}
+
+function addReport(sum: FilesReport, { rows, faults, findings }: LintReport): void {
+  sum.rows += rows;
+  for (const [kind, times] of Object.entries(faults)) sum.faults[kind] = (sum.faults[kind] ?? 0) + times;
+  sum.findings.push(...findings);
+  if (findings.some(({ level }: Finding) => level === "error")) sum.has_errors = true;
+}

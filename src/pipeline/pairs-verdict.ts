@@ -1,0 +1,195 @@
+import { type Side, type SplitBy, type SplitItem, type SplitOptions, SplitSurvey } from "../datasets/split.ts";
+import { hashFraction } from "../lib/hash.ts";
+import { grown, type Key, KeyTable } from "../lib/key-table.ts";
+import type { SkipCounts } from "../registry/training.ts";
+
+const FORWARD = 1;
+const BACKWARD = 2;
+const BOTH = 3;
+const HAS_ROW = 1;
+const GUESSED_VALIDATION = 2;
+
+/** What is decided over all pairs together, rather than over one turn. */
+export interface VerdictOptions {
+  contradictions: "drop" | "keep";
+  deduplicate_pairs: boolean;
+  /** null is all of them. */
+  max_pairs: number | null;
+  seed: number;
+  split: SplitOptions;
+}
+
+/** A pair as far as the others matter to it. */
+export interface SurveyedPair {
+  pair_id: string;
+  prompt: Key;
+  chosen: Key;
+  rejected: Key;
+  item: SplitItem;
+}
+
+/** What became of all pairs. */
+export interface Verdict {
+  by: SplitBy;
+  /** Where the pair of that number goes; `undefined` when it is left out. */
+  sideOf(pair: number): Side | undefined;
+  /** Pairs left out, by reason. */
+  skipped: SkipCounts;
+  pairs: number;
+  /** Rows a side. */
+  training: number;
+  validation: number;
+  moved_to_training: number;
+  /** Whether something is not as it was guessed when the pair was written. */
+  revised: boolean;
+  warnings: string[];
+}
+
+/**
+ * Looks at every pair once, in order, and then says which of them stay and on which side. Only numbers are kept: about
+ * 60 bytes a pair.
+ */
+export class VerdictSurvey {
+  readonly #options: VerdictOptions;
+  readonly #split: SplitSurvey;
+  /** A prompt with two replies, whichever was preferred. */
+  readonly #couples = new KeyTable();
+  #directions = new Uint8Array(1024);
+  #coupleOf = new Uint32Array(1024);
+  #facts = new Uint8Array(1024);
+  #draws = new Float64Array(0);
+  #size = 0;
+  #duplicates = 0;
+
+  constructor(options: VerdictOptions) {
+    this.#options = options;
+    this.#split = new SplitSurvey(options.split);
+  }
+
+  /** Takes the next pair; says on which side it will likely be, or `undefined` when it was there before. */
+  add({ pair_id, prompt, chosen, rejected, item }: SurveyedPair): Side | undefined {
+    // Sums, so that the two replies give the same key in either order.
+    const hi = Math.imul(prompt.hi, 0x9e3779b1) + chosen.hi + rejected.hi;
+    const lo = Math.imul(prompt.lo, 0x85ebca6b) + chosen.lo + rejected.lo;
+    const couple = this.#couples.add(hi, lo);
+    this.#directions = grown(this.#directions, couple + 1);
+    const known = this.#directions[couple] ?? 0;
+    const forward = chosen.hi !== rejected.hi ? chosen.hi > rejected.hi : chosen.lo > rejected.lo;
+    const direction = forward ? FORWARD : BACKWARD;
+    if ((known & direction) !== 0 && this.#options.deduplicate_pairs) {
+      this.#duplicates += 1;
+      return undefined;
+    }
+    this.#directions[couple] = known | direction;
+    const pair = this.#size;
+    this.#size += 1;
+    this.#coupleOf = grown(this.#coupleOf, this.#size);
+    this.#coupleOf[pair] = couple;
+    this.#facts = grown(this.#facts, this.#size);
+    const side = this.#split.add(item);
+    this.#facts[pair] = HAS_ROW | (side === "validation" ? GUESSED_VALIDATION : 0);
+    if (this.#options.max_pairs !== null) {
+      this.#draws = grown(this.#draws, this.#size);
+      this.#draws[pair] = hashFraction("max_pairs", this.#options.seed, pair_id);
+    }
+    return side;
+  }
+
+  /** Says that the pair added last cannot be written as a row: it stands in no data-set file. */
+  noRow(): void {
+    const pair = this.#size - 1;
+    this.#facts[pair] = (this.#facts[pair] ?? 0) & ~HAS_ROW;
+  }
+
+  /** On which side a pair was written at first, and whether there is a row of it. */
+  guessOf(pair: number): { side: Side; hasRow: boolean } {
+    const facts = this.#facts[pair] ?? 0;
+    return { side: (facts & GUESSED_VALIDATION) === 0 ? "training" : "validation", hasRow: (facts & HAS_ROW) !== 0 };
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  decide(): Verdict {
+    const skipped: SkipCounts = this.#duplicates > 0 ? { duplicate: this.#duplicates } : {};
+    const left = this.#leftOut(skipped);
+    const split = this.#split.decide();
+    const warnings: string[] = [];
+    const count = (allTraining: boolean) => {
+      const counts = { pairs: 0, training: 0, validation: 0, moved_to_training: 0, revised: false };
+      for (let pair = 0; pair < this.#size; pair += 1) {
+        if (left[pair] === 1) {
+          counts.revised = true;
+          continue;
+        }
+        counts.pairs += 1;
+        const { side, moved } = split.sideOf(pair);
+        const guess = this.guessOf(pair);
+        const final = allTraining ? "training" : side;
+        if (final !== guess.side) counts.revised = true;
+        if (!guess.hasRow) continue;
+        counts[final] += 1;
+        if (moved || final !== side) counts.moved_to_training += 1;
+      }
+      return counts;
+    };
+    let counts = count(false);
+    // A training set must never be empty while there are rows: a few pairs may all have hashes of the other side.
+    const allTraining = counts.training === 0 && counts.validation > 0;
+    if (allTraining) {
+      warnings.push(
+        `all ${counts.validation} rows would be for validation; they are for training, and validation is empty`,
+      );
+      counts = count(true);
+    } else if (counts.validation === 0 && counts.training > 0 && this.#options.split.validation > 0) {
+      warnings.push(
+        `no row is for validation: ${counts.training} training rows are too few or too much alike to split`,
+      );
+    }
+    return {
+      by: split.by,
+      ...counts,
+      skipped,
+      warnings,
+      sideOf: (pair) => (left[pair] === 1 ? undefined : allTraining ? "training" : split.sideOf(pair).side),
+    };
+  }
+
+  /** 1 for each pair that is left out for what other pairs are. */
+  #leftOut(skipped: SkipCounts): Uint8Array {
+    const left = new Uint8Array(this.#size);
+    let staying = this.#size;
+    if (this.#options.contradictions === "drop") {
+      for (let pair = 0; pair < this.#size; pair += 1) {
+        if (this.#directions[this.#coupleOf[pair] ?? 0] !== BOTH) continue;
+        left[pair] = 1;
+        staying -= 1;
+      }
+      if (staying < this.#size) skipped.contradiction = this.#size - staying;
+    }
+    const { max_pairs } = this.#options;
+    if (max_pairs !== null && staying > max_pairs) {
+      skipped.over_max_pairs = staying - max_pairs;
+      this.#sample(left, staying, max_pairs);
+    }
+    return left;
+  }
+
+  /** Keeps the pairs with the `max` smallest draws, equal ones in their order. */
+  #sample(left: Uint8Array, staying: number, max: number): void {
+    const draws = new Float64Array(staying);
+    let next = 0;
+    for (let pair = 0; pair < this.#size; pair += 1) {
+      if (left[pair] === 0) draws[next++] = this.#draws[pair] ?? 0;
+    }
+    draws.sort();
+    const limit = draws[max - 1] ?? 0;
+    let atLimit = max - draws.indexOf(limit);
+    for (let pair = 0; pair < this.#size; pair += 1) {
+      if (left[pair] === 1) continue;
+      const draw = this.#draws[pair] ?? 0;
+      if (draw > limit || (draw === limit && atLimit-- <= 0)) left[pair] = 1;
+    }
+  }
+}

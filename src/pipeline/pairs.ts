@@ -1,0 +1,178 @@
+import { rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { SPLIT_SALT, type SplitBy, type SplitOptions } from "../datasets/split.ts";
+import { writeFileWhole } from "../lib/files.ts";
+import { turnsOf } from "../preferences/candidates.ts";
+import type { DatasetFormat, SkipCounts, TrajectoryBuilder } from "../registry/training.ts";
+import { openPromptBuckets } from "./pairs-by-prompt.ts";
+import { type Finished, PAIR_FILES, PairsDraft } from "./pairs-draft.ts";
+import { openRunIndex, type RunIndex, runsFile } from "./pairs-index.ts";
+import { storedRuns } from "./pairs-source.ts";
+import { PairYield } from "./pairs-yield.ts";
+
+export const DATASET_MANIFEST = "dataset/manifest.json";
+
+/** What to build, from which runs, and how. */
+export interface BuildPairsOptions {
+  /** Folders of runs, or `runs.jsonl` files. Several are one data set; a run that stands in two of them counts twice. */
+  runs: readonly string[];
+  /** Where the files go; the folder of the first run unless told. */
+  output?: string | undefined;
+  builder: TrajectoryBuilder;
+  format: DatasetFormat;
+  /** The format's name, for the manifest. */
+  format_name: string;
+  use_full_message_history: boolean;
+  deduplicate_pairs: boolean;
+  /** A sample of at most so many pairs, by a hash of `seed` and the pair's id; null is all of them. */
+  max_pairs: number | null;
+  seed: number;
+  split: SplitOptions;
+  signal?: AbortSignal | undefined;
+}
+
+/** What came out, and why anything did not. */
+export interface PairsSummary {
+  runs: number;
+  /** Runs that failed; nothing is taken from them. */
+  failed_runs: number;
+  candidates: number;
+  turns: number;
+  pairs: number;
+  /** Rows of the data-set files. */
+  training: number;
+  validation: number;
+  /** What was left out, by reason: see `turnsOf`, `dpoTrajBuilder`, `contenderGroups`, and here: `duplicate`,
+   * `contradiction`, `over_max_pairs` (pairs), `unwritable_row` (pairs of `pairs.jsonl` that the format cannot hold). */
+  skipped: SkipCounts;
+  /** Turns of at least two scored candidates, all with the same score. */
+  turns_without_signal: number;
+  /** null when nobody counted tokens. */
+  pairs_per_1000_tokens: number | null;
+  /** Candidates that are known to come from code, not from a model. */
+  off_policy_candidates: number;
+  lost_fields: Record<string, number>;
+  split: { by: SplitBy; asked: SplitOptions["by"]; validation: number; salt: string; moved_to_training: number };
+  warnings: string[];
+  output: string;
+}
+
+/**
+ * Builds `pairs.jsonl` and the data-set files from stored runs; no model is called. The same runs give the same bytes,
+ * in whatever order their lines stand. Each file appears whole, in place of an earlier build's; the manifest comes last.
+ * No pairs at all is no error here: the summary says why.
+ */
+export async function buildPairs(options: BuildPairsOptions): Promise<PairsSummary> {
+  const paths = await Promise.all(options.runs.map(runsFile));
+  const output = options.output ?? dirname(paths[0] ?? "");
+  await using index = await openRunIndex(paths);
+  const draft = new PairsDraft({ ...options, output, contradictions: options.builder.contradictions });
+  const found = new PairYield();
+  try {
+    await draft.open();
+    if (options.builder.group_by === "prompt") await draftPrompts(index, options, draft, found, output);
+    else await draftTurns(index, options, draft, found);
+    // While files of two builds stand side by side, no manifest may vouch for them.
+    await rm(join(output, DATASET_MANIFEST), { force: true });
+    const finished = await draft.finish();
+    const summary = summaryOf(options, output, index, found, finished);
+    await writeFileWhole(join(output, DATASET_MANIFEST), manifestOf(options, summary, finished));
+    return summary;
+  } finally {
+    await draft.discard();
+  }
+}
+
+async function draftTurns(index: RunIndex, options: BuildPairsOptions, draft: PairsDraft, found: PairYield) {
+  const { builder, signal } = options;
+  for await (const runs of storedRuns(index, signal)) {
+    for (const { run } of runs) {
+      const turns = turnsOf(run, builder.step_name, found.skipped);
+      found.add(run, turns);
+      for (const turn of turns) {
+        draft.nextTurn();
+        for (const pair of builder.pairsOf(turn, found.skipped)) draft.add(pair, turn.source.group);
+      }
+      const pressure = draft.pressure();
+      if (pressure !== undefined) await pressure;
+    }
+  }
+}
+
+async function draftPrompts(
+  index: RunIndex,
+  options: BuildPairsOptions,
+  draft: PairsDraft,
+  found: PairYield,
+  output: string,
+) {
+  const { builder, signal } = options;
+  await using buckets = await openPromptBuckets(output, index.bytes);
+  for await (const runs of storedRuns(index, signal)) {
+    for (const { run } of runs) {
+      const turns = turnsOf(run, builder.step_name, found.skipped);
+      found.add(run, turns);
+      for (const turn of turns) buckets.add(turn);
+      const pressure = buckets.pressure();
+      if (pressure !== undefined) await pressure;
+    }
+  }
+  for await (const group of buckets.groups(signal)) {
+    draft.nextTurn();
+    for (const pair of builder.pairsOf(group.turn, found.skipped)) {
+      const placed = group.place(pair);
+      draft.add(placed.pair, placed.group);
+    }
+    const pressure = draft.pressure();
+    if (pressure !== undefined) await pressure;
+  }
+}
+
+function summaryOf(
+  options: BuildPairsOptions,
+  output: string,
+  index: RunIndex,
+  found: PairYield,
+  { by, pairs, training, validation, moved_to_training, skipped, lost_fields, warnings }: Finished,
+): PairsSummary {
+  const { split } = options;
+  return {
+    runs: found.runs,
+    failed_runs: index.failed,
+    candidates: found.candidates,
+    turns: found.turns,
+    pairs,
+    training,
+    validation,
+    skipped: sorted({ ...found.skipped, ...skipped }),
+    turns_without_signal: found.turns_without_signal,
+    pairs_per_1000_tokens: found.tokens > 0 ? (pairs * 1000) / found.tokens : null,
+    off_policy_candidates: found.off_policy_candidates,
+    lost_fields: sorted(lost_fields),
+    split: { by, asked: split.by, validation: split.validation, salt: SPLIT_SALT, moved_to_training },
+    warnings: [...index.warnings, ...warnings],
+    output,
+  };
+}
+
+/** No time and no place in it: the same runs give the same manifest. */
+function manifestOf(options: BuildPairsOptions, summary: PairsSummary, { sha256 }: Finished): string {
+  const { output: _, warnings: __, ...counts } = summary;
+  const manifest = {
+    format: options.format_name,
+    use_full_message_history: options.use_full_message_history,
+    deduplicate_pairs: options.deduplicate_pairs,
+    max_pairs: options.max_pairs,
+    seed: options.seed,
+    files: {
+      [basename(PAIR_FILES.training)]: { rows: summary.training, sha256: sha256.training },
+      [basename(PAIR_FILES.validation)]: { rows: summary.validation, sha256: sha256.validation },
+    },
+    ...counts,
+  };
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+function sorted(counts: SkipCounts): SkipCounts {
+  return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,128 @@
+import type { LineAppender } from "../lib/append.ts";
+import { forEachBounded } from "../lib/concurrency.ts";
+import { codeOf, EXIT, PairwrightError } from "../lib/errors.ts";
+import { type RunRecord, runKey } from "../records/run.ts";
+import { addUsage, noUsage, type Usage } from "../records/usage.ts";
+import type { Example } from "../registry/workflow.ts";
+
+/** How far a run has come; handed out after every example. */
+export interface Progress {
+  completed: number;
+  failed: number;
+  usage: Usage;
+  last: RunRecord;
+}
+
+export interface PlayOptions {
+  /** The data set, in order; read once per repetition. */
+  examples(): AsyncIterable<Example>;
+  reps: number;
+  run_index: number;
+  shard: { index: number; of: number } | undefined;
+  max_concurrency: number;
+  /** Plays one repetition of one example, or gives the record that the data set already holds. */
+  play(example: Example, rep: number): Promise<RunRecord>;
+  /** Keys of runs that ended well before (see `runKey`): they are left alone. */
+  done: ReadonlySet<string>;
+  log: LineAppender;
+  /** Turns a record into its line; takes known secrets out. */
+  serialise(record: RunRecord): string;
+  /** Stops quietly: what runs may end, nothing new begins. */
+  drain: AbortSignal;
+  /** Stops at once: what runs is thrown away. */
+  stop: AbortSignal;
+  /** Draws the line when more than this many examples failed. */
+  max_failures: number | undefined;
+  /** In US dollars. */
+  max_cost: number | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface Played {
+  /** How many runs were asked for, those done before included; undefined when it stopped before all were counted. */
+  asked: number;
+  completed: number;
+  failed: number;
+  usage: Usage;
+  /** Why it ended early, if it did. */
+  stopped: "drained" | "max_failures" | "max_cost" | undefined;
+}
+
+/** As many lines may wait for the disk before the players do. */
+const MAX_WAITING_LINES = 256;
+
+/**
+ * Plays every example that is not done, at most `max_concurrency` at a time, each finished one on the disk before it
+ * counts. One that fails is a failed record; only a disk that refuses ends the run with an error.
+ */
+export async function playExamples(options: PlayOptions): Promise<Played> {
+  const { max_cost, max_failures, done, drain, stop } = options;
+  const played: Played = { asked: 0, completed: 0, failed: 0, usage: noUsage(), stopped: undefined };
+  let waiting = 0;
+  const disk: { error?: unknown } = {};
+  const writes = new Set<Promise<void>>();
+
+  function shouldStop(): boolean {
+    if (drain.aborted || stop.aborted) played.stopped ??= "drained";
+    return played.stopped !== undefined || disk.error !== undefined;
+  }
+
+  function count(record: RunRecord): void {
+    played[record.status] += 1;
+    addUsage(played.usage, record.usage);
+    if (max_failures !== undefined && played.failed > max_failures) played.stopped ??= "max_failures";
+    if (max_cost !== undefined && (played.usage.cost ?? 0) >= max_cost) played.stopped ??= "max_cost";
+    options.onProgress?.({ ...played, last: record });
+  }
+
+  async function playOne({ example, rep }: { example: Example; rep: number }): Promise<void> {
+    let record: RunRecord;
+    try {
+      record = await options.play(example, rep);
+    } catch (error) {
+      if (stop.aborted) return;
+      throw error;
+    }
+    waiting += 1;
+    const written = options.log.append(options.serialise(record)).then(
+      () => count(record),
+      (error: unknown) => {
+        disk.error ??= error;
+      },
+    );
+    writes.add(written);
+    const settled = written.finally(() => {
+      waiting -= 1;
+      writes.delete(written);
+    });
+    if (waiting >= MAX_WAITING_LINES) await settled;
+  }
+
+  async function* missing() {
+    for (let rep = 0; rep < options.reps; rep += 1) {
+      for await (const example of options.examples()) {
+        if (options.shard && example.index % options.shard.of !== options.shard.index - 1) continue;
+        played.asked += 1;
+        const key = runKey({ example_id: example.id, rep, run_index: options.run_index });
+        if (!done.has(key)) yield { example, rep };
+      }
+    }
+  }
+
+  await forEachBounded(missing(), options.max_concurrency, playOne, shouldStop);
+  await Promise.all(writes);
+  if (disk.error !== undefined) throw diskError(disk.error);
+  return played;
+}
+
+function diskError(cause: unknown): PairwrightError {
+  const full = codeOf(cause) === "ENOSPC" || codeOf(cause) === "EDQUOT";
+  return new PairwrightError({
+    code: full ? "disk_full" : "disk_error",
+    where: "runs.jsonl",
+    what: full ? "the disk is full; everything written so far is whole" : `the disk refused a write: ${String(cause)}`,
+    fix: "make room, then go on with --resume",
+    exit_code: EXIT.interrupted,
+    cause,
+  });
+}

@@ -1,0 +1,83 @@
+import { canonicalJson, sha256 } from "../lib/hash.ts";
+import type { Message } from "../records/message.ts";
+
+/**
+ * Messages as one text that is equal exactly when the messages say the same: JSON with sorted keys. The ids of tool
+ * calls, which a server draws anew for each reply, give way to their place among the calls.
+ */
+export function contentOf(messages: readonly Message[]): string {
+  let text = "[";
+  let ids: Map<string, number> | undefined;
+  for (const message of messages) {
+    if (text.length > 1) text += ",";
+    if (message.tool_calls !== undefined || message.tool_call_id !== undefined) {
+      ids ??= new Map();
+      text += canonicalJson(withoutIds(message, ids));
+    } else if (typeof message.content !== "string") {
+      text += canonicalJson(message);
+    } else {
+      text += plainMessage(message, message.content);
+    }
+  }
+  return `${text}]`;
+}
+
+/** SHA-256 of a content's text. */
+export function contentHash(messages: readonly Message[]): string {
+  return sha256(contentOf(messages));
+}
+
+/** The id of a pair, from the hashes of its three contents. */
+export function pairId(prompt: string, chosen: string, rejected: string): string {
+  return sha256(prompt + chosen + rejected);
+}
+
+/** Whether two lists of messages have the same content. */
+export function sameContent(a: readonly Message[], b: readonly Message[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index += 1) {
+    const left = a[index];
+    const right = b[index];
+    if (left === undefined || right === undefined || !isPlain(left) || !isPlain(right)) {
+      return contentOf(a) === contentOf(b);
+    }
+    if (left.content !== right.content || left.role !== right.role) return false;
+    if (left.name !== right.name || left.reasoning !== right.reasoning) return false;
+  }
+  return true;
+}
+
+/** Whether there is nothing in a reply: no text but white space, and no call of a tool. */
+export function isBlank(messages: readonly Message[]): boolean {
+  return messages.every(
+    ({ role, content, tool_calls }) =>
+      role !== "assistant" ||
+      (tool_calls === undefined && (typeof content === "string" ? content.trim() === "" : content.length === 0)),
+  );
+}
+
+function isPlain(message: Message): boolean {
+  return typeof message.content === "string" && message.tool_calls === undefined && message.tool_call_id === undefined;
+}
+
+/** What `canonicalJson` gives for a message of texts, in a fifth of the time: this runs for every candidate. */
+function plainMessage({ role, name, reasoning }: Message, content: string): string {
+  let text = `{"content":${JSON.stringify(content)}`;
+  if (name !== undefined) text += `,"name":${JSON.stringify(name)}`;
+  if (reasoning !== undefined) text += `,"reasoning":${JSON.stringify(reasoning)}`;
+  return `${text},"role":"${role}"}`;
+}
+
+function withoutIds(message: Message, ids: Map<string, number>): unknown {
+  const calls = message.tool_calls?.map(({ id, ...call }) => {
+    if (id !== undefined && !ids.has(id)) ids.set(id, ids.size);
+    return call;
+  });
+  const answered = message.tool_call_id;
+  return {
+    ...message,
+    tool_calls: calls,
+    tool_call_id: answered === undefined ? undefined : (ids.get(answered) ?? answered),
+  };
+}

@@ -1,0 +1,222 @@
+import { z } from "zod";
+import type { TurnRecord } from "../records/candidate.ts";
+import type { UnsplitPair } from "../records/pair.ts";
+import type { Component } from "../registry/registry.ts";
+import type { SkipCounts, TrajectoryBuilder } from "../registry/training.ts";
+import { type Contender, contenderGroups } from "./contenders.ts";
+import { contentHash, pairId } from "./content.ts";
+
+const DEFAULT_STEP_NAME = "dpo_candidate_move";
+
+/** The options of `dpo_traj_builder`: the seeds' fields and defaults, then ours. */
+export const DpoTrajBuilderOptions = z
+  .strictObject({
+    ttc_step_name: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(`name of the intermediate steps that are candidates; ${DEFAULT_STEP_NAME} unless told`),
+    custom_step_name: z.string().min(1).optional().describe("another spelling of ttc_step_name"),
+    exhaustive_pairs: z.boolean().default(true).describe("every reply with each worse one; false: best with worst"),
+    min_score_diff: z
+      .number()
+      .nonnegative()
+      .default(0)
+      .describe("least score difference of a pair, compared exactly: 0.3 - 0.2 is just under 0.1"),
+    max_pairs_per_turn: z.int().positive().nullable().default(null).describe("keeps the widest score differences"),
+    reward_from_score_diff: z.boolean().default(true).describe("false: the reward is the chosen reply's score"),
+    require_multiple_candidates: z
+      .boolean()
+      .default(true)
+      .describe(
+        "kept for the seeds' files: a turn of one candidate is counted and makes no pair, whatever stands here",
+      ),
+    pair_mode: z
+      .enum(["all", "best_vs_worst", "best_vs_lower"])
+      .optional()
+      .describe("which replies pair; follows exhaustive_pairs unless told"),
+    group_by: z
+      .enum(["turn", "prompt"])
+      .default("turn")
+      .describe("prompt: replies to one prompt pair wherever in the runs they were given"),
+    policy_candidates_only: z.boolean().default(false).describe("leaves out candidates that no model sampled"),
+    contradictions: z
+      .enum(["drop", "keep"])
+      .default("drop")
+      .describe("what becomes of pairs that prefer A to B here and B to A there, for one prompt"),
+  })
+  .refine(
+    ({ ttc_step_name, custom_step_name }) =>
+      ttc_step_name === undefined || custom_step_name === undefined || ttc_step_name === custom_step_name,
+    { path: ["custom_step_name"], message: "ttc_step_name and custom_step_name name different steps; keep one" },
+  );
+export type DpoTrajBuilderOptions = z.output<typeof DpoTrajBuilderOptions>;
+
+/**
+ * Pairs the candidates of one turn that saw the same prompt: a higher score over a lower one, never equals.
+ *
+ * The order is that of the chosen candidate, then the rejected one; with `max_pairs_per_turn` set it is the widest
+ * score difference first, equal ones as before. `skipped` counts turns (`single_candidate`), candidates (those of
+ * `contenderGroups`) and couples of candidates that `pair_mode` considers, each once, by the first that applies:
+ * `equal_scores`, `infinite_score_diff` (two finite scores too far apart), `equal_text`, `below_min_score_diff`,
+ * `truncated_chosen` (the better one was cut off), and `over_max_pairs_per_turn`.
+ */
+export function dpoTrajBuilder(options: DpoTrajBuilderOptions): TrajectoryBuilder {
+  const mode = options.pair_mode ?? (options.exhaustive_pairs ? "all" : "best_vs_worst");
+  return {
+    step_name: options.ttc_step_name ?? options.custom_step_name ?? DEFAULT_STEP_NAME,
+    group_by: options.group_by,
+    contradictions: options.contradictions,
+    pairsOf(turn, skipped) {
+      if (turn.candidates.length < 2) {
+        count(skipped, "single_candidate");
+        return [];
+      }
+      const couples: Couple[] = [];
+      for (const group of contenderGroups(turn.candidates, options.policy_candidates_only, skipped)) {
+        MODES[mode](group, (better, worse) => consider(better, worse, options.min_score_diff, couples, skipped));
+      }
+      const prompts = new Map<Contender[], string>();
+      return capped(couples, options.max_pairs_per_turn, skipped).map((couple) =>
+        pairOf(turn, couple, options.reward_from_score_diff, prompts),
+      );
+    },
+  };
+}
+
+/** `dpo_traj_builder` as it stands in the table of components. */
+export const dpoTrajBuilderComponent: Component<"trajectory_builder", typeof DpoTrajBuilderOptions> = {
+  description: "preference pairs from the scored candidates of test-time compute",
+  options: DpoTrajBuilderOptions,
+  build: ({ options }) => dpoTrajBuilder(options),
+};
+
+interface Couple {
+  better: Contender;
+  worse: Contender;
+  score_diff: number;
+}
+
+/** Takes every two of a group that a mode compares; with unequal scores the better one comes first. */
+type Take = (better: Contender, worse: Contender) => void;
+
+const MODES: Record<"all" | "best_vs_worst" | "best_vs_lower", (group: Contender[], take: Take) => void> = {
+  all(group, take) {
+    for (const one of group) takeLower(one, group, take);
+  },
+
+  best_vs_worst(group, take) {
+    const best = bestOf(group);
+    const worst = group.reduce((low, other) => (other.score < low.score ? other : low));
+    takePassedOver(best, worst, group, take);
+    // With all scores equal the best is the worst, too: another one stands for the tie.
+    const other = best === worst ? group.find((one) => one.score === best.score && one !== best) : worst;
+    if (other !== undefined) take(best, other);
+  },
+
+  best_vs_lower(group, take) {
+    const best = bestOf(group);
+    const worst = group.reduce((low, other) => (other.score < low.score ? other : low));
+    takePassedOver(best, worst, group, take);
+    for (const one of group) {
+      if (one.score === best.score) takeLower(one, group, take);
+    }
+  },
+};
+
+/** One candidate with each that has a lower score, and with each later one of the same score: a tie counts once. */
+function takeLower(one: Contender, group: Contender[], take: Take): void {
+  let after = false;
+  for (const other of group) {
+    if (other === one) after = true;
+    else if (other.score < one.score || (after && other.score === one.score)) take(one, other);
+  }
+}
+
+/** The best reply that may be chosen, the first of equals; a reply that was cut off only when there is no other. */
+function bestOf(group: Contender[]): Contender {
+  return group.reduce((best, one) => {
+    if (one.truncated !== best.truncated) return best.truncated ? one : best;
+    return one.score > best.score ? one : best;
+  });
+}
+
+/** A better reply that `bestOf` left because it was cut off is considered once, so that it is counted. */
+function takePassedOver(best: Contender, worst: Contender, group: Contender[], take: Take): void {
+  const over = group.find((one) => one.score > best.score);
+  if (over !== undefined) take(over, worst);
+}
+
+function consider(better: Contender, worse: Contender, min: number, couples: Couple[], skipped: SkipCounts): void {
+  const score_diff = better.score - worse.score;
+  if (!(score_diff > 0)) count(skipped, "equal_scores");
+  else if (!Number.isFinite(score_diff)) count(skipped, "infinite_score_diff");
+  else if (better.text === worse.text) count(skipped, "equal_text");
+  else if (score_diff < min) count(skipped, "below_min_score_diff");
+  else if (better.truncated) count(skipped, "truncated_chosen");
+  else couples.push({ better, worse, score_diff });
+}
+
+function capped(couples: Couple[], max: number | null, skipped: SkipCounts): Couple[] {
+  if (max === null) return couples;
+  // The sort is stable, and the couples stand in the order of their candidates.
+  couples.sort((a, b) => b.score_diff - a.score_diff);
+  if (couples.length > max) count(skipped, "over_max_pairs_per_turn", couples.length - max);
+  return couples.slice(0, max);
+}
+
+function pairOf(
+  turn: TurnRecord,
+  { better, worse, score_diff }: Couple,
+  fromDifference: boolean,
+  prompts: Map<Contender[], string>,
+): UnsplitPair {
+  const { candidate: chosen, group } = better;
+  const { candidate: rejected } = worse;
+  // All of a group have the same prompt; the first one's object stands for it in every pair.
+  const { prompt, tools } = group[0]?.candidate ?? chosen;
+  let promptHash = prompts.get(group);
+  if (promptHash === undefined) {
+    promptHash = contentHash(prompt);
+    prompts.set(group, promptHash);
+  }
+  const model = chosen.model === rejected.model ? (chosen.model ?? null) : null;
+  return {
+    pair_id: pairId(promptHash, better.hash(), worse.hash()),
+    example_id: turn.source.example_id,
+    rep: turn.source.rep,
+    run_index: turn.source.run_index,
+    turn_id: chosen.turn_id,
+    turn_index: chosen.turn_index,
+    prompt,
+    ...(tools !== undefined && { tools }),
+    chosen: chosen.completion,
+    rejected: rejected.completion,
+    chosen_score: better.score,
+    rejected_score: worse.score,
+    score_diff,
+    reward: fromDifference ? score_diff : better.score,
+    chosen_index: chosen.candidate_index,
+    rejected_index: rejected.candidate_index,
+    model,
+    seed: turn.source.seed,
+    source: "collect",
+    metadata: metadataOf(chosen, rejected),
+  };
+}
+
+function metadataOf(chosen: Contender["candidate"], rejected: Contender["candidate"]): Record<string, unknown> {
+  const metadata: Record<string, unknown> = {};
+  if (chosen.seed !== undefined) metadata.chosen_seed = chosen.seed;
+  if (rejected.seed !== undefined) metadata.rejected_seed = rejected.seed;
+  if (chosen.model !== rejected.model) {
+    metadata.chosen_model = chosen.model ?? null;
+    metadata.rejected_model = rejected.model ?? null;
+  }
+  if (rejected.finish_reason === "length") metadata.rejected_truncated = true;
+  return metadata;
+}
+
+function count(skipped: SkipCounts, reason: string, times = 1): void {
+  skipped[reason] = (skipped[reason] ?? 0) + times;
+}

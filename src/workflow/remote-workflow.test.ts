@@ -1,0 +1,79 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import { silentLogger } from "../lib/log.ts";
+import { remoteWorkflow } from "./remote-workflow.ts";
+import { runExample } from "./run-example.ts";
+
+const candidate = {
+  event_type: "TTC_END",
+  event_timestamp: 1,
+  name: "dpo_candidate_move",
+  data: { turn_id: "t", turn_index: 0, candidate_index: 0, input: "q", output: "a", score: 1 },
+  UUID: "u1",
+};
+
+async function serve(reply: (url: string, body: string) => { status?: number; text: string }) {
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk) => (body += chunk));
+    request.on("end", () => {
+      const { status = 200, text } = reply(request.url ?? "", body);
+      response.writeHead(status).end(text);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
+}
+
+async function runRemote(endpoint: string) {
+  const remote = remoteWorkflow(endpoint, 5);
+  try {
+    return await runExample(
+      { id: "e", index: 0, input: "why?", row: {} },
+      {
+        workflow: remote.run,
+        workflow_name: "remote",
+        rep: 0,
+        run_index: 0,
+        seed: 0,
+        policy_only: false,
+        signal: new AbortController().signal,
+        log: silentLogger,
+        now: () => 0,
+      },
+    );
+  } finally {
+    remote.close();
+  }
+}
+
+test.each(["", "/generate", "/generate/full", "/generate/"])(
+  "the endpoint may be written with the route %j",
+  async (route) => {
+    const seen: string[] = [];
+    const server = await serve((url, body) => {
+      seen.push(url, body);
+      return {
+        text: `intermediate_data: ${JSON.stringify({ payload: JSON.stringify(candidate) })}\n\ndata: {"value":"be"}\n\ndata: {"value":"cause"}\n`,
+      };
+    });
+    const run = await runRemote(server.url + route);
+    server.close();
+
+    expect(seen).toEqual(["/generate/full", '{"input_message":"why?"}']);
+    expect(run).toMatchObject({ status: "completed", output: "because" });
+    expect(run.steps.filter(({ payload }) => payload.UUID === "u1")).toHaveLength(1);
+  },
+);
+
+test.each([
+  [{ status: 500, text: "boom" }, "endpoint_status"],
+  [{ text: "" }, "endpoint_no_value"],
+  [{ text: "data: nonsense\n" }, "endpoint_bad_reply"],
+])("an endpoint that fails costs its example: %j", async (reply, code) => {
+  const server = await serve(() => reply);
+  const run = await runRemote(server.url);
+  server.close();
+  expect(run).toMatchObject({ status: "failed", error: { code } });
+});
