@@ -1,16 +1,18 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 
-const PIECE_CHARACTERS = 1 << 18;
+const PIECE_BYTES = 1 << 18;
 const PIECES_WAITING = 3;
 
-/** A new file that takes very many small texts and reaches the disk in large pieces, in order. */
+/** A new file that takes very many small parts and reaches the disk in large pieces, in order. */
 export interface BulkWriter {
   /** Takes text at once; nothing is awaited. Ask `pressure` now and then. */
   write(text: string): void;
-  /** A promise to wait for when the disk is behind, else `undefined`. */
+  /** The same for bytes, which are copied. */
+  writeBytes(bytes: Uint8Array): void;
+  /** A promise to wait for when the disk is behind, else `undefined`. The first fault of a write is thrown here or by `close`. */
   pressure(): Promise<void> | undefined;
-  /** Waits for the disk, closes, and says what was written. The first fault of any write is thrown here or by `pressure`. */
+  /** Waits for the disk, closes, and says what was written. */
   close(): Promise<{ bytes: number; sha256: string | undefined }>;
 }
 
@@ -20,80 +22,107 @@ export interface BulkWriterOptions {
   digest?: boolean;
   /** `latin1` writes one byte a character: bytes that were read as such. */
   encoding?: "utf8" | "latin1";
-  /** Characters that are collected before they are written; 256 Ki unless told. */
+  /** Bytes that are collected before they are written; 256 KiB unless told. */
   piece?: number;
 }
 
 /** Opens `path` for writing; it must not be there yet. */
 export async function openBulkWriter(path: string, options: BulkWriterOptions = {}): Promise<BulkWriter> {
-  const { digest = false, encoding = "utf8", piece = PIECE_CHARACTERS } = options;
-  const hash = digest ? createHash("sha256") : undefined;
-  return bulkWriter(await open(path, "wx"), { hash, encoding, piece });
+  const file = await open(path, "wx");
+  return new PieceWriter(file, options);
 }
 
-interface Making {
-  hash: Hash | undefined;
-  encoding: "utf8" | "latin1";
-  piece: number;
-}
+class PieceWriter implements BulkWriter {
+  readonly #file: FileHandle;
+  readonly #hash: Hash | undefined;
+  readonly #encoding: "utf8" | "latin1";
+  readonly #size: number;
+  /** Pieces whose bytes are on their way; they come back here. Fresh memory costs more than writing to it. */
+  readonly #free: Buffer[] = [];
+  #piece: Buffer;
+  #end = 0;
+  #waiting = 0;
+  #bytes = 0;
+  #failure: { error: unknown } | undefined;
+  #last: Promise<void> = Promise.resolve();
 
-function bulkWriter(file: FileHandle, { hash, encoding, piece: size }: Making): BulkWriter {
-  let text = "";
-  let waiting = 0;
-  let bytes = 0;
-  let failure: { error: unknown } | undefined;
-  let last: Promise<void> = Promise.resolve();
+  constructor(file: FileHandle, { digest = false, encoding = "utf8", piece = PIECE_BYTES }: BulkWriterOptions) {
+    this.#file = file;
+    this.#hash = digest ? createHash("sha256") : undefined;
+    this.#encoding = encoding;
+    this.#size = piece;
+    this.#piece = Buffer.allocUnsafeSlow(piece);
+  }
 
-  function send(piece: Uint8Array): void {
-    waiting += 1;
-    hash?.update(piece);
-    const before = last;
-    last = before.then(async () => {
+  write(text: string): void {
+    // A character of a text is at most three bytes in UTF-8; two of a pair are four.
+    if (this.#end + text.length * 3 > this.#size) {
+      this.#flush();
+      if (text.length * 3 > this.#size) {
+        this.#send(Buffer.from(text, this.#encoding));
+        return;
+      }
+    }
+    this.#end += this.#piece.write(text, this.#end, this.#encoding);
+  }
+
+  writeBytes(bytes: Uint8Array): void {
+    if (this.#end + bytes.length > this.#size) {
+      this.#flush();
+      if (bytes.length > this.#size) {
+        this.#send(Buffer.from(bytes));
+        return;
+      }
+    }
+    this.#piece.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  pressure(): Promise<void> | undefined {
+    if (this.#failure) throw this.#failure.error;
+    return this.#waiting < PIECES_WAITING ? undefined : this.#last;
+  }
+
+  async close(): Promise<{ bytes: number; sha256: string | undefined }> {
+    try {
+      this.#flush();
+      await this.#last;
+    } finally {
+      await this.#file.close();
+    }
+    if (this.#failure) throw this.#failure.error;
+    return { bytes: this.#bytes, sha256: this.#hash?.digest("hex") };
+  }
+
+  #flush(): void {
+    if (this.#end === 0) return;
+    const piece = this.#piece;
+    this.#send(piece.subarray(0, this.#end), piece);
+    this.#piece = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#size);
+    this.#end = 0;
+  }
+
+  #send(bytes: Uint8Array, piece?: Buffer): void {
+    this.#waiting += 1;
+    this.#bytes += bytes.length;
+    this.#hash?.update(bytes);
+    this.#last = this.#last.then(async () => {
       try {
-        if (failure === undefined) await writeFully(file, piece);
+        if (this.#failure === undefined) await writeFully(this.#file, bytes);
       } catch (error) {
-        failure = { error };
+        this.#failure = { error };
       } finally {
-        waiting -= 1;
+        this.#waiting -= 1;
+        if (piece !== undefined) this.#free.push(piece);
       }
     });
-    bytes += piece.length;
   }
-
-  function flush(): void {
-    if (text === "") return;
-    const piece = Buffer.from(text, encoding);
-    text = "";
-    send(piece);
-  }
-
-  return {
-    write(more) {
-      // The engine joins the parts when the piece is encoded: that is far cheaper than encoding each.
-      text += more;
-      if (text.length >= size) flush();
-    },
-    pressure() {
-      if (failure) throw failure.error;
-      return waiting < PIECES_WAITING ? undefined : last;
-    },
-    async close() {
-      try {
-        flush();
-        await last;
-      } finally {
-        await file.close();
-      }
-      if (failure) throw failure.error;
-      return { bytes, sha256: hash?.digest("hex") };
-    },
-  };
 }
 
-async function writeFully(file: FileHandle, piece: Uint8Array): Promise<void> {
+async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
   let written = 0;
-  while (written < piece.length) {
-    const { bytesWritten } = await file.write(piece, written, piece.length - written);
+  while (written < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written);
     written += bytesWritten;
   }
 }

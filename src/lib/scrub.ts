@@ -1,3 +1,5 @@
+import type { Logger } from "./log.ts";
+
 /** Too short to be a key, and too likely to be part of a word. */
 const SHORTEST_SECRET = 6;
 
@@ -15,5 +17,14 @@ export function scrubber(secrets: readonly string[]): (text: string) => string {
     let clean = text;
     for (const form of all) if (clean.includes(form)) clean = clean.replaceAll(form, "[redacted]");
     return clean;
+  };
+}
+
+/** A log whose lines go through `scrub` first. */
+export function scrubbedLogger(log: Logger, scrub: (text: string) => string): Logger {
+  return {
+    debug: (line) => log.debug(scrub(line)),
+    info: (line) => log.info(scrub(line)),
+    warn: (line) => log.warn(scrub(line)),
   };
 }

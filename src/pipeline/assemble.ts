@@ -14,6 +14,7 @@ import { remoteWorkflow } from "../workflow/remote-workflow.ts";
 import { assemblePairs, defaultPart, type PairConfig } from "./assemble-pairs.ts";
 import { buildAlone } from "./build-alone.ts";
 import type { Builtins } from "./builtin-registry.ts";
+import { unwritable } from "./disk-error.ts";
 import { datasetHash } from "./dataset-hash.ts";
 import type { PairParts, Parts } from "./parts.ts";
 import { resolvePath } from "./resolve-path.ts";
@@ -35,7 +36,7 @@ export async function assemble(config: Config, options: AssembleOptions): Promis
   const builder = createBuilder(config, options.log);
   const output_dir = config.eval.general.output_dir;
   const closers: (() => unknown)[] = [];
-  if (options.cache) closers.push(await options.builtins.openCache(join(output_dir, "cache")));
+  if (options.cache) closers.push(await openCache(options, output_dir));
 
   const workflow = assembleWorkflow(config, builder, options, closers);
   const reader = assembleDataset(config, builder, options);
@@ -67,12 +68,21 @@ export async function assembleWorkflowAlone(
 ): Promise<{ workflow: Parts["workflow"]; close(): Promise<void> }> {
   const builder = createBuilder(config, options.log);
   const closers: (() => unknown)[] = [];
-  if (options.cache) closers.push(await options.builtins.openCache(join(config.eval.general.output_dir, "cache")));
+  if (options.cache) closers.push(await openCache(options, config.eval.general.output_dir));
   const workflow = assembleWorkflow(config, builder, options, closers);
   const close = async () => {
     for (const end of [...closers, ...builder.models().map((model) => () => model.close?.())]) await end();
   };
   return { workflow, close };
+}
+
+/** The response cache lies beside the runs, and is what first finds that nothing can be written there. */
+async function openCache({ builtins }: AssembleOptions, output_dir: string): Promise<() => Promise<void>> {
+  try {
+    return await builtins.openCache(join(output_dir, "cache"));
+  } catch (error) {
+    throw unwritable(output_dir, error);
+  }
 }
 
 /** Only what pairs are made with: for stored runs, with no workflow and no model. */

@@ -1,9 +1,15 @@
+import { copyFile, mkdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { diskError } from "./disk-error.ts";
 import { completedAt, type EvaluateResult, evaluateInto } from "./evaluate.ts";
 import { buildPairs, type PairsSummary } from "./pairs.ts";
 import type { Parts } from "./parts.ts";
+import type { RunFolder } from "./run-folder.ts";
 import type { RunOptions } from "./run-options.ts";
+import { recordSplit, splitFor } from "./split-record.ts";
 
 export interface CollectResult extends EvaluateResult {
+  /** Absent when the run ended early. */
   pairs?: PairsSummary;
 }
 
@@ -12,20 +18,42 @@ export async function collectParts(parts: Parts, options: RunOptions): Promise<C
   const { folder, result } = await evaluateInto(parts, options);
   try {
     if (result.stopped) return result;
-    const pairs = await buildPairs({ runs: [folder.dir], output: folder.dir, seed: options.seed, ...parts.pairs });
-    await folder.update({
-      ...completedAt(options),
-      missing: { ...folder.manifest.missing, ...pairs.skipped },
-      counts: {
-        turns: pairs.turns,
-        candidates: pairs.candidates,
-        pairs: pairs.pairs,
-        training: pairs.training,
-        validation: pairs.validation,
-      },
+    if (options.shard) {
+      await folder.update(completedAt(options));
+      return result;
+    }
+    const split = await splitFor(parts.output_dir, parts.pairs.split, options.log);
+    const pairs = await buildPairs({
+      ...parts.pairs,
+      runs: [folder.dir],
+      output: folder.dir,
+      seed: options.seed,
+      split,
+      signal: options.stop,
     });
+    if (pairs.pairs > 0) await recordSplit(parts.output_dir, pairs.split);
+    const { turns, candidates, training, validation, skipped } = pairs;
+    await folder.update({
+      missing: { ...folder.manifest.missing, ...skipped },
+      counts: { turns, candidates, pairs: pairs.pairs, training, validation },
+      notes: [...folder.manifest.notes, ...pairs.warnings],
+    });
+    if (parts.pairs.dataset_output_dir !== null) await copyDataset(folder, parts.pairs.dataset_output_dir);
+    await folder.update(completedAt(options));
     return { ...result, pairs };
+  } catch (error) {
+    await folder.update({ status: "interrupted" }).catch(() => undefined);
+    throw diskError(folder.dir, error);
   } finally {
     await folder.close();
+  }
+}
+
+/** The data-set files once more, where the configuration asks for them: `<dataset_output_dir>/<run_id>/`. */
+async function copyDataset(folder: RunFolder, dataset_output_dir: string): Promise<void> {
+  const target = join(dataset_output_dir, basename(folder.dir));
+  await mkdir(target, { recursive: true });
+  for (const name of ["training_file.jsonl", "validation_file.jsonl"]) {
+    await copyFile(folder.path(join("dataset", name)), join(target, name));
   }
 }

@@ -10,6 +10,10 @@ export function describeScores(result: EvaluateResult): string {
   return `\n${completed} of ${examples} examples completed${failures}\n\n${summaryTable(result)}\nrun folder: ${run_dir}`;
 }
 
+const NO_PAIRS =
+  "error[no_pairs]: no preference pairs were generated\n" +
+  "  fix: look at the reasons above; lower min_score_diff, sample more candidates, or check that the builder's step name is the recorded one";
+
 /** What came of the pairs, for people: the yield, what was left out and why, and the files. */
 export function describePairs(pairs: PairsSummary, run_dir: string): string {
   const reasons = Object.entries(pairs.skipped).sort(([, a], [, b]) => b - a);
@@ -22,6 +26,7 @@ export function describePairs(pairs: PairsSummary, run_dir: string): string {
     ...(lost.length > 0
       ? [`not held by this row format: ${lost.map(([field, n]) => `${field} ${n}`).join(", ")}`]
       : []),
+    ...(pairs.pairs === 0 ? [NO_PAIRS] : []),
     ...pairs.warnings.map((warning) => `warning: ${warning}`),
     `pairs: ${run_dir}/pairs.jsonl`,
     `data set: ${run_dir}/dataset/training_file.jsonl, ${run_dir}/dataset/validation_file.jsonl`,

@@ -1,15 +1,17 @@
 import { structureOf } from "../evaluation/examples.ts";
 import { openLineAppender } from "../lib/append.ts";
 import { EXIT, PairwrightError, usageError } from "../lib/errors.ts";
-import { scrubber } from "../lib/scrub.ts";
+import type { Logger } from "../lib/log.ts";
+import { scrubbedLogger, scrubber } from "../lib/scrub.ts";
 import type { EvaluatorSummary } from "../records/score.ts";
 import { addUsage, type Usage } from "../records/usage.ts";
 import type { Example } from "../registry/workflow.ts";
 import { holdsAnswer, recordFromRow } from "../workflow/record-from-row.ts";
 import { runExample } from "../workflow/run-example.ts";
 import { beginRun } from "./begin-run.ts";
+import { diskError } from "./disk-error.ts";
 import type { Parts } from "./parts.ts";
-import { type Played, playExamples } from "./play-examples.ts";
+import { type Played, type Progress, playExamples } from "./play-examples.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { type Done, whatIsDone } from "./run-index.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -85,7 +87,7 @@ export async function evaluateInto(
   } catch (error) {
     await folder.update({ status: "interrupted" }).catch(() => undefined);
     await folder.close();
-    throw error;
+    throw diskError(folder.dir, error);
   }
 }
 
@@ -94,6 +96,7 @@ async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promi
   const { seed, now, log, stop } = options;
   const run_index = options.run_index ?? 0;
   const scrub = scrubber(parts.secrets);
+  const safeLog = scrubbedLogger(log, scrub);
   const path = folder.path("runs.jsonl");
   await using appender = await openLineAppender(path);
   if (appender.healed) {
@@ -126,7 +129,7 @@ async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promi
         workflow_name: parts.workflow.name,
         policy_only: options.policy_only ?? false,
         signal: stop,
-        log,
+        log: safeLog,
       });
       return options.result_of ? { ...record, output: options.result_of(record.output) ?? null } : record;
     },
@@ -137,9 +140,21 @@ async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promi
     stop,
     max_failures: options.max_failures,
     max_cost: options.max_cost,
-    onProgress: options.onProgress,
+    onProgress(progress) {
+      sayFailure(progress, safeLog);
+      options.onProgress?.(progress);
+    },
   });
   return { played, before };
+}
+
+const FAILURES_SAID = 3;
+
+/** The first few at once: that no model can be reached is better known now than after the last example. */
+function sayFailure({ failed, last: { status, example_id, error } }: Progress, log: Logger): void {
+  if (status !== "failed" || failed > FAILURES_SAID) return;
+  const more = failed === FAILURES_SAID ? "; what fails after this is said in runs.jsonl alone" : "";
+  log.warn(`example "${example_id}" failed: ${error?.message ?? "no reason is known"}${more}`);
 }
 
 function groupOf(example: Example, key: string): string {

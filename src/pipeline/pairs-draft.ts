@@ -42,6 +42,7 @@ export class PairsDraft {
   readonly #texts = new PairTexts();
   readonly #lost: Record<string, number> = {};
   readonly #made: string[] = [];
+  readonly #written = (pair: UnsplitPair) => this.#options.format.prompt(pair, this.#options);
   #files: Files | undefined;
   #unwritable = 0;
 
@@ -57,7 +58,7 @@ export class PairsDraft {
 
   /** The next pairs share no prompt and no reply with those before. Only speed depends on it. */
   nextTurn(): void {
-    this.#texts.nextGroup();
+    this.#texts.nextTurn();
   }
 
   /** Takes the next pair, and the group of its data-set row. */
@@ -70,14 +71,14 @@ export class PairsDraft {
       prompt: texts.keyOf(pair.prompt),
       chosen: texts.keyOf(pair.chosen),
       rejected: texts.keyOf(pair.rejected),
-      item: { example_id: pair.example_id, group, prompt_hash: texts.hashOf(format.prompt(pair, this.#options)) },
+      item: { example_id: pair.example_id, group, prompt_hash: texts.hashOf(pair, this.#written) },
     });
     if (side === undefined) return;
-    files.pairs.writer.write(texts.line(pair, side));
+    texts.writePair(files.pairs.writer, pair, side);
     const { row, lost } = format.row(pair, this.#options);
     for (const name of lost) this.#lost[name] = (this.#lost[name] ?? 0) + 1;
     if (row !== null) {
-      files[side].writer.write(texts.rowLine(row));
+      texts.writeRow(files[side].writer, row);
     } else {
       this.#survey.noRow();
       this.#unwritable += 1;

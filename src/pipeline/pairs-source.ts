@@ -2,7 +2,7 @@ import { badLine } from "../lib/jsonl.ts";
 import type { RunRecord } from "../records/run.ts";
 import type { RunIndex, RunLine } from "./pairs-index.ts";
 
-const BATCH_BYTES = 2 << 20;
+const BATCH_BYTES = 1 << 20;
 
 /** A run with the place it stands at. */
 export interface StoredRun {
@@ -12,7 +12,7 @@ export interface StoredRun {
 
 /**
  * The runs that an index lists, in its order, a batch at a time; the next batch is read while the last one is worked
- * on. Memory: two batches of 2 MiB, or two lines when they are longer. Steps are not checked here: their reader takes
+ * on. Memory: two batches of 1 MiB, or two lines when they are longer. Steps are not checked here: their reader takes
  * whatever they are.
  */
 export async function* storedRuns(index: RunIndex, signal?: AbortSignal): AsyncGenerator<Iterable<StoredRun>> {
@@ -30,16 +30,22 @@ export async function* storedLines(
   signal?: AbortSignal,
 ): AsyncGenerator<{ lines: RunLine[]; texts: string[] }> {
   const batches = batchesOf(index);
-  let next = readBatch(batches.next());
+  const memory: Memory = { bytes: Buffer.allocUnsafeSlow(BATCH_BYTES) };
+  let next = readBatch(batches.next(), memory);
   for (;;) {
     const batch = await next;
     if (batch === undefined) return;
     signal?.throwIfAborted();
-    next = readBatch(batches.next());
+    next = readBatch(batches.next(), memory);
     // A fault of the batch read ahead is thrown when its turn comes, also if the caller stops before.
     next.catch(() => undefined);
     yield batch;
   }
+}
+
+/** What batches are read into, one after another: fresh memory for each would cost as much as reading. */
+interface Memory {
+  bytes: Buffer;
 }
 
 function* batchesOf(index: RunIndex): Generator<RunLine[]> {
@@ -58,7 +64,10 @@ function* batchesOf(index: RunIndex): Generator<RunLine[]> {
 }
 
 /** Lines that lie one after another in a file are read in one go, whatever order they are wanted in. */
-async function readBatch(batch: IteratorResult<RunLine[]>): Promise<{ lines: RunLine[]; texts: string[] } | undefined> {
+async function readBatch(
+  batch: IteratorResult<RunLine[]>,
+  memory: Memory,
+): Promise<{ lines: RunLine[]; texts: string[] } | undefined> {
   if (batch.done) return undefined;
   const lines = batch.value;
   const byPlace = [...lines.keys()].sort((a, b) => comparePlace(lines[a], lines[b]));
@@ -66,20 +75,22 @@ async function readBatch(batch: IteratorResult<RunLine[]>): Promise<{ lines: Run
   for (let from = 0; from < byPlace.length; ) {
     let to = from + 1;
     while (to < byPlace.length && isNext(lines[byPlace[to - 1] ?? 0], lines[byPlace[to] ?? 0])) to += 1;
-    await readStretch(lines, byPlace.slice(from, to), texts);
+    await readStretch(lines, byPlace.slice(from, to), texts, memory);
     from = to;
   }
   return { lines, texts };
 }
 
-async function readStretch(lines: RunLine[], places: number[], texts: string[]): Promise<void> {
+async function readStretch(lines: RunLine[], places: number[], texts: string[], memory: Memory): Promise<void> {
   const first = lines[places[0] ?? 0];
   const last = lines[places.at(-1) ?? 0];
   if (first === undefined || last === undefined) return;
-  const bytes = Buffer.allocUnsafe(last.offset + last.length - first.offset);
+  const length = last.offset + last.length - first.offset;
+  if (length > memory.bytes.length) memory.bytes = Buffer.allocUnsafeSlow(length);
+  const { bytes } = memory;
   let read = 0;
-  while (read < bytes.length) {
-    const { bytesRead } = await first.file.read(bytes, read, bytes.length - read, first.offset + read);
+  while (read < length) {
+    const { bytesRead } = await first.file.read(bytes, read, length - read, first.offset + read);
     if (bytesRead === 0) throw badLine(first.path, last.number, "the file became shorter while it was read");
     read += bytesRead;
   }

@@ -1,9 +1,10 @@
 import type { LineAppender } from "../lib/append.ts";
 import { forEachBounded } from "../lib/concurrency.ts";
-import { codeOf, EXIT, PairwrightError } from "../lib/errors.ts";
+import { EXIT, PairwrightError } from "../lib/errors.ts";
 import { type RunRecord, runKey } from "../records/run.ts";
 import { addUsage, noUsage, type Usage } from "../records/usage.ts";
 import type { Example } from "../registry/workflow.ts";
+import { diskError } from "./disk-error.ts";
 
 /** How far a run has come; handed out after every example. */
 export interface Progress {
@@ -111,17 +112,18 @@ export async function playExamples(options: PlayOptions): Promise<Played> {
 
   await forEachBounded(missing(), options.max_concurrency, playOne, shouldStop);
   await Promise.all(writes);
-  if (disk.error !== undefined) throw diskError(disk.error);
+  if (disk.error !== undefined) throw refused(disk.error);
   return played;
 }
 
-function diskError(cause: unknown): PairwrightError {
-  const full = codeOf(cause) === "ENOSPC" || codeOf(cause) === "EDQUOT";
+function refused(cause: unknown): unknown {
+  const full = diskError("runs.jsonl", cause);
+  if (full !== cause) return full;
   return new PairwrightError({
-    code: full ? "disk_full" : "disk_error",
+    code: "disk_error",
     where: "runs.jsonl",
-    what: full ? "the disk is full; everything written so far is whole" : `the disk refused a write: ${String(cause)}`,
-    fix: "make room, then go on with --resume",
+    what: `the disk refused a write: ${String(cause)}`,
+    fix: "mend that, then go on with --resume",
     exit_code: EXIT.interrupted,
     cause,
   });

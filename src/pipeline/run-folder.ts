@@ -4,6 +4,7 @@ import { messageOf, usageError } from "../lib/errors.ts";
 import { exists, writeFileWhole } from "../lib/files.ts";
 import { type Lock, takeLock } from "../lib/lock.ts";
 import { RunManifest } from "../records/manifest.ts";
+import { unwritable } from "./disk-error.ts";
 
 /** One run's place on disk: `<output_dir>/<run_id>/`. This process alone writes there until `close`. */
 export interface RunFolder {
@@ -56,7 +57,7 @@ export async function openRunFolder(output_dir: string, manifest: RunManifest): 
   return folder;
 }
 
-/** The run of that name, or the newest one that has not completed; `undefined` when there is none. */
+/** The run of that name, or the newest one that has more to do, failed examples included; `undefined` when there is none. */
 export async function findUnfinishedRun(output_dir: string, run?: string): Promise<RunManifest | undefined> {
   if (run !== undefined) {
     const manifest = await readManifest(join(output_dir, run));
@@ -68,7 +69,7 @@ export async function findUnfinishedRun(output_dir: string, run?: string): Promi
       fix: `look into ${output_dir}, or leave the name out to take the newest unfinished run`,
     });
   }
-  return (await findRuns(output_dir)).find(({ status }) => status !== "completed");
+  return (await findRuns(output_dir)).find(({ status, got }) => status !== "completed" || got.failed > 0);
 }
 
 /** The manifests of all runs in an output folder, the newest first. */
@@ -130,17 +131,4 @@ async function pointLatest(output_dir: string, run_id: string): Promise<void> {
   await rm(partial, { force: true });
   await symlink(run_id, partial, "dir");
   await rename(partial, join(output_dir, "latest"));
-}
-
-function unwritable(output_dir: string, error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code !== "EACCES" && code !== "EROFS" && code !== "EPERM" && code !== "ENOTDIR" && code !== "EEXIST")
-    return error;
-  return usageError({
-    code: "output_not_writable",
-    where: output_dir,
-    what: `results cannot be written here (${code})`,
-    fix: "set eval.general.output_dir to a folder that you may write to",
-    cause: error,
-  });
 }

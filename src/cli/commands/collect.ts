@@ -9,6 +9,10 @@ export const run: CommandRun = (input) =>
     command: "collect",
     uses: ["llms", "functions", "ttc_strategies", "workflow", "eval", "trajectory_builders", "split"],
     perform: collectParts,
-    report: ({ pairs, run_dir }) => (pairs ? describePairs(pairs, run_dir) : undefined),
+    report: ({ pairs, run_dir }) =>
+      pairs
+        ? describePairs(pairs, run_dir)
+        : "a shard stops here: join all of them with `pairwright pairs merge RUN… --output DIR`, which makes the pairs",
+    json: ({ pairs, ...result }) => ({ ...result, ...pairs }),
     exitCode: ({ pairs }) => (pairs?.pairs === 0 ? EXIT.no_pairs : EXIT.ok),
   });

@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import type { Message } from "../../records/message.ts";
+import type { UnsplitPair } from "../../records/pair.ts";
+import { nemoCustomizer } from "./nemo-customizer.ts";
+
+const system: Message = { role: "system", content: "Be brief." };
+const user: Message = { role: "user", content: "why?" };
+const reply = (content: Message["content"], more: Partial<Message> = {}): Message[] => [
+  { role: "assistant", content, ...more },
+];
+const call = { type: "function" as const, function: { name: "f", arguments: "{}" } };
+
+function pair(change: Partial<UnsplitPair> = {}): UnsplitPair {
+  return { prompt: [user], chosen: reply("good"), rejected: reply("bad"), ...change } as UnsplitPair;
+}
+const short = { use_full_message_history: false };
+const full = { use_full_message_history: true };
+
+test("the prompt is the last message's text, or all messages as role and content", () => {
+  const given = pair({
+    prompt: [
+      system,
+      {
+        ...user,
+        content: [
+          { type: "text", text: "wh" },
+          { type: "text", text: "y?" },
+        ],
+      },
+    ],
+  });
+  expect(nemoCustomizer.row(given, short)).toEqual({
+    row: { prompt: "why?", chosen_response: "good", rejected_response: "bad" },
+    lost: ["history"],
+  });
+  expect(nemoCustomizer.row(given, full)).toEqual({
+    row: {
+      prompt: [
+        { role: "system", content: "Be brief." },
+        { role: "user", content: "why?" },
+      ],
+      chosen_response: "good",
+      rejected_response: "bad",
+    },
+    lost: [],
+  });
+  expect(nemoCustomizer.prompt(given, short)).toBe("why?");
+});
+
+test("a reply that is more than a text has no row", () => {
+  const calls = reply("", { tool_calls: [call] });
+  expect(nemoCustomizer.row(pair({ chosen: calls }), short)).toEqual({ row: null, lost: ["tool_calls"] });
+  expect(nemoCustomizer.row(pair({ rejected: calls }), full)).toEqual({ row: null, lost: ["tool_calls"] });
+  const several = [...reply("a"), ...reply("b")];
+  expect(nemoCustomizer.row(pair({ rejected: several }), full)).toEqual({ row: null, lost: ["several_messages"] });
+});
+
+test.each<[string, Partial<UnsplitPair>, boolean]>([
+  ["tools", { tools: [{ type: "function", function: { name: "f" } }] }, false],
+  ["reasoning", { chosen: reply("good", { reasoning: "hm" }) }, false],
+  ["name", { prompt: [{ ...user, name: "Ann" }] }, false],
+  ["content_parts", { prompt: [{ role: "user", content: [{ type: "image_url" }] }] }, false],
+  ["tool_calls", { prompt: [{ role: "tool", content: "4", tool_call_id: "c" }] }, false],
+])("%s that a row cannot hold is named", (name, change) => {
+  const { row, lost } = nemoCustomizer.row(pair(change), full);
+  expect(row).not.toBeNull();
+  expect(lost).toEqual([name]);
+});

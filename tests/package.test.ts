@@ -1,0 +1,78 @@
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { startModelServer } from "pairwright/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const run = promisify(execFile);
+const MAX_PACKAGES = 45;
+const MAX_UNPACKED_BYTES = 2_000_000;
+
+let dir = "";
+let installed = "";
+
+// The package as its users get it: packed, and installed into a folder that knows nothing of this repository.
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "pairwright-package-"));
+  const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", dir]);
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+  await writeFile(join(dir, "package.json"), JSON.stringify({ name: "user", private: true }));
+  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(dir, filename)], { cwd: dir });
+  installed = join(dir, "node_modules", "pairwright");
+}, 180_000);
+
+afterAll(async () => {
+  if (dir !== "") await rm(dir, { recursive: true });
+});
+
+async function bytesOf(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true });
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+test("the run-time tree and the unpacked code stay within their budgets", async () => {
+  const { stdout } = await run("npm", ["ls", "--all", "--parseable", "--omit=dev"], { cwd: dir });
+  const packages = new Set(stdout.trim().split("\n").slice(1));
+  expect(packages.size).toBeGreaterThan(5);
+  expect(packages.size).toBeLessThanOrEqual(MAX_PACKAGES);
+
+  const bytes = await bytesOf(installed);
+  expect(bytes).toBeGreaterThan(100_000);
+  expect(bytes).toBeLessThanOrEqual(MAX_UNPACKED_BYTES);
+});
+
+test("no test and no build information is shipped", async () => {
+  const names = await readdir(installed, { recursive: true });
+  expect(names.filter((name) => /\.test\.|__fixtures__|tsbuildinfo/.test(name))).toEqual([]);
+});
+
+test("--help and --version answer from the installed package", async () => {
+  const command = join(dir, "node_modules", ".bin", "pairwright");
+  expect((await run(command, ["--help"])).stdout).toContain("collect [options] [config]");
+  const { version } = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as { version: string };
+  expect((await run(command, ["--version"])).stdout.trim()).toBe(version);
+});
+
+test("the quickstart makes pairs, copied out of the package into the user's folder", async () => {
+  for (const name of ["quickstart.ts", "quickstart"]) {
+    await cp(join(installed, "examples", name), join(dir, "examples", name), { recursive: true });
+  }
+  const server = await startModelServer({
+    reply: ({ seed }) => (Number(seed) % 2 === 0 ? "It is so because it is." : "It is so."),
+  });
+  const { stdout } = await run(
+    join(dir, "node_modules", ".bin", "pairwright"),
+    ["collect", "examples/quickstart/config.yml", "--json", "--quiet"],
+    { cwd: dir, env: { ...process.env, QUICKSTART_LLM_URL: server.url, QUICKSTART_LLM_NAME: "m" } },
+  );
+  await server.close();
+
+  const result = JSON.parse(stdout) as { run_dir: string; pairs: number; completed: number };
+  expect(result.completed).toBe(12);
+  expect(result.pairs).toBeGreaterThan(5);
+  const lines = (await readFile(join(dir, result.run_dir, "pairs.jsonl"), "utf8")).trim().split("\n");
+  expect(lines).toHaveLength(result.pairs);
+});
