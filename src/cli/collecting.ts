@@ -122,14 +122,14 @@ function resumeCommand(
   flags: Record<string, unknown>,
   result: EvaluateResult,
 ): string {
-  const words = ["pairwright", command, configFileOf(args, flags)];
+  const words = ["pairwright", command, quoted(configFileOf(args, flags))];
   for (const [name, value] of Object.entries(flags)) {
-    if (["resume", "configFile", "color", "cache", "json", "quiet", "verbose", "dryRun"].includes(name)) continue;
+    if (["resume", "configFile", "color", "json", "quiet", "verbose", "dryRun"].includes(name)) continue;
+    if (name === "cache") words.push("--no-cache");
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     for (const one of Array.isArray(value) ? value : [value]) {
       if (one === true) words.push(flag);
-      else if (one !== false && one !== undefined)
-        words.push(flag, quoted(flag === "--override" ? String(one) : String(one)));
+      else if (one !== false && one !== undefined) words.push(flag, quoted(String(one)));
     }
   }
   return [...words, "--resume", result.run_dir.split("/").at(-1) ?? ""].join(" ");
@@ -139,8 +139,13 @@ function quoted(text: string): string {
   return /^[\w./:=@,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** Codes of errors that say: nobody answered there. */
+const UNREACHABLE = new Set(["llm_unreachable", "llm_timeout", "http_unreachable", "http_timeout", "http_tls"]);
+
 function exitCodeOf<R extends EvaluateResult>(result: R, what: Collecting<R>, flags: Record<string, unknown>): number {
   const allowed = wholeNumber(flags, "maxFailures") ?? 0;
+  const unreachable = Object.keys(result.errors).every((code) => UNREACHABLE.has(code));
+  if (result.completed === 0 && result.failed > 0 && unreachable) return EXIT.unreachable;
   if (result.failed > allowed) return EXIT.some_failed;
   return what.exitCode(result);
 }

@@ -52,6 +52,7 @@ export async function loadConfigFor(request: LoadRequest): Promise<{ config: Con
   const { args, flags, terminal, uses } = request;
   const env = await environment();
   const builtins = request.builtins ?? createBuiltins({ env, log: terminal });
+  terminal.hide(builtins.secrets);
   const config = await loadConfig(configFileOf(args, flags), {
     registry: builtins.registry,
     env,
@@ -60,6 +61,7 @@ export async function loadConfigFor(request: LoadRequest): Promise<{ config: Con
     plugins: list(flags.plugin),
     modules: await publicModules(),
   });
+  terminal.hide(config.secrets);
   return { config, builtins };
 }
 

@@ -117,8 +117,14 @@ function addPairsCommands(program: Command, add: Add): void {
     .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
 }
 
+/** The flags that were typed: defaults are for the help text, each command knows its own. */
+function givenFlags(command: Command): Record<string, unknown> {
+  const all = Object.entries(command.opts<Record<string, unknown>>());
+  return Object.fromEntries(all.filter(([name]) => command.getOptionValueSource(name) !== "default"));
+}
+
 async function perform(load: Load, command: Command): Promise<number> {
-  const flags = command.opts<Record<string, unknown>>();
+  const flags = givenFlags(command);
   const level = process.env.NAT_LOG_LEVEL?.toUpperCase();
   const terminal = createTerminal({
     json: flags.json === true,

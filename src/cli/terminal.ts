@@ -1,5 +1,6 @@
 import { PairwrightError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { scrubber } from "../lib/scrub.ts";
 
 export interface TerminalOptions {
   json: boolean;
@@ -20,6 +21,8 @@ export interface Terminal extends Logger {
   /** The line at the bottom, drawn over by the next one; undefined takes it away. */
   status(line: string | undefined): void;
   error(error: unknown): void;
+  /** From now on these stand in nothing that is said here, whoever says it: plugins may, and so may a stack. */
+  hide(secrets: readonly string[]): void;
 }
 
 export function createTerminal(
@@ -28,6 +31,8 @@ export function createTerminal(
 ): Terminal {
   const { stdout, stderr } = streams;
   const live = stderr.isTTY === true && !options.quiet;
+  const hidden: string[] = [];
+  let scrub = scrubber(hidden);
   let drawn = false;
 
   function clear(): void {
@@ -36,7 +41,7 @@ export function createTerminal(
   }
   function say(text: string): void {
     clear();
-    stderr.write(`${text}\n`);
+    stderr.write(`${scrub(text)}\n`);
   }
 
   return {
@@ -47,23 +52,26 @@ export function createTerminal(
     warn: (line) => say(`${paint(options, 33, "warning")}: ${line}`),
     print(text) {
       clear();
-      if (!options.quiet || !options.json) (options.json ? stderr : stdout).write(`${text}\n`);
+      if (!options.quiet || !options.json) (options.json ? stderr : stdout).write(`${scrub(text)}\n`);
     },
     result(value) {
       clear();
-      if (options.json) stdout.write(`${JSON.stringify(value)}\n`);
+      if (options.json) stdout.write(`${scrub(JSON.stringify(value))}\n`);
     },
     status(line) {
       if (!live) return;
       clear();
       if (line === undefined) return;
-      stderr.write(line.slice(0, (stderr.columns ?? 80) - 1));
+      stderr.write(scrub(line).slice(0, (stderr.columns ?? 80) - 1));
       drawn = true;
     },
     error(error) {
-      clear();
-      stderr.write(`${describeError(error, options)}\n`);
-      if (options.json) stdout.write(`${JSON.stringify({ error: errorFacts(error) })}\n`);
+      say(describeError(error, options));
+      if (options.json) stdout.write(`${scrub(JSON.stringify({ error: errorFacts(error) }))}\n`);
+    },
+    hide(secrets) {
+      hidden.push(...secrets);
+      scrub = scrubber(hidden);
     },
   };
 }

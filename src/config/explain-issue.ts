@@ -62,7 +62,8 @@ function unknownKey(key: string, path: (string | number)[], schema: Schema, root
   const known = schemaFor(schema, path, root);
   const place = (parent?.kind === "map" ? parent.entries.get(key)?.place : undefined) ?? placeAt(root, path);
   const free = known.filter((name) => parent?.kind !== "map" || !parent.entries.has(name));
-  const hint = didYouMean(key, free);
+  // A key that stands here already is meant only when no other is near: by an override, for instance.
+  const hint = didYouMean(key, free) || didYouMean(key, known);
   const message = `unknown key.${hint}`;
   const list = known.join(", ");
   return {

@@ -77,3 +77,11 @@ test("nesting without end is a fault, not a crash", async () => {
 
   expect(problems[0]).toContain("nested too deeply");
 });
+
+test("a long text in a block, indented as blocks are, is not mistaken for depth", async () => {
+  const text = Array.from({ length: 40 }, () => `    ${"word ".repeat(12)}`).join("\n");
+  const config = await load(
+    `workflow:\n  _type: my_dpo_workflow\n  llm: a\n  note: |\n${text}\nllms:\n  a: {_type: openai, model_name: m}\n`,
+  ).catch((error: Error) => error.message);
+  expect(String(config)).not.toContain("nested too deeply");
+});

@@ -104,8 +104,13 @@ export function readYaml(text: string, file: string, dir: string, faults: Faults
 function isTooDeep(text: string): boolean {
   let brackets = 0;
   let onLine = 0;
+  let isText = false;
   for (const token of new Lexer().lex(text)) {
     const type = CST.tokenType(token);
+    // What follows the mark of a scalar is its text, which may begin like anything.
+    const wasText: boolean = isText;
+    isText = !wasText && type === "scalar";
+    if (wasText) continue;
     if (type === "flow-map-start" || type === "flow-seq-start") brackets += 1;
     else if (type === "flow-map-end" || type === "flow-seq-end") brackets -= 1;
     else if (type === "newline") onLine = 0;

@@ -62,3 +62,8 @@ export async function exists(path: string): Promise<boolean> {
     throw error;
   }
 }
+
+/** Whether a regular file is there. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await exists(path)) && (await stat(path)).isFile();
+}

@@ -1,27 +1,24 @@
-import { open, readFile, rm } from "node:fs/promises";
-import { usageError } from "./errors.ts";
+import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { codeOf, usageError } from "./errors.ts";
 
 /** Holds a lock file with this process's id until it is given back. */
 export interface Lock extends AsyncDisposable {
   release(): Promise<void>;
 }
 
+const NO_HARD_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
+
 /**
  * Takes a lock file, or fails naming the process that has it. A lock whose process is gone (killed, or on a machine
  * that was restarted) is taken over.
  */
 export async function takeLock(path: string): Promise<Lock> {
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    try {
-      const file = await open(path, "wx");
-      await file.writeFile(String(process.pid));
-      await file.close();
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    if (await create(path)) {
       const release = () => rm(path, { force: true });
       return { release, [Symbol.asyncDispose]: release };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    const holder = Number((await readFile(path, "utf8").catch(() => "")).trim());
+    const holder = await holderOf(path);
     if (holder > 0 && isAlive(holder)) {
       throw usageError({
         code: "locked",
@@ -30,9 +27,54 @@ export async function takeLock(path: string): Promise<Lock> {
         fix: "wait for it or stop it; two writers would spoil each other's files",
       });
     }
-    await rm(path, { force: true });
+    await takeAway(path, holder);
   }
   throw usageError({ code: "locked", where: path, what: "other processes keep taking this lock" });
+}
+
+/** Makes the file with the id already in it: nobody may find it empty and take it for a dead one's. */
+async function create(path: string): Promise<boolean> {
+  const mine = `${path}.${process.pid}`;
+  await writeFile(mine, String(process.pid));
+  try {
+    await link(mine, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    if (!NO_HARD_LINKS.includes(codeOf(error) ?? "")) throw error;
+    return await createPlainly(path);
+  } finally {
+    await rm(mine, { force: true });
+  }
+}
+
+async function createPlainly(path: string): Promise<boolean> {
+  try {
+    await writeFile(path, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Removes a dead process's lock, unless it is another one's by now: then that one gets it back. */
+async function takeAway(path: string, dead: number): Promise<void> {
+  const away = `${path}.${process.pid}.old`;
+  try {
+    await rename(path, away);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return;
+    throw error;
+  }
+  if ((await holderOf(away)) !== dead) await link(away, path).catch(() => undefined);
+  await rm(away, { force: true });
+}
+
+/** 0 when nobody's id stands there. */
+async function holderOf(path: string): Promise<number> {
+  const id = Number((await readFile(path, "utf8").catch(() => "")).trim());
+  return Number.isInteger(id) ? id : 0;
 }
 
 function isAlive(pid: number): boolean {
@@ -41,6 +83,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }

@@ -3,7 +3,7 @@ import type { ComponentConfig, Config } from "../config/config.ts";
 import { datasetForFile } from "../evaluation/datasets/dataset-for-file.ts";
 import { readExamples } from "../evaluation/examples.ts";
 import { usageError } from "../lib/errors.ts";
-import { fileSha256 } from "../lib/files.ts";
+import { fileSha256, isFile } from "../lib/files.ts";
 import type { Logger } from "../lib/log.ts";
 import type { ChatModel } from "../registry/chat-model.ts";
 import type { DatasetReader } from "../registry/dataset.ts";
@@ -14,8 +14,8 @@ import { remoteWorkflow } from "../workflow/remote-workflow.ts";
 import { assemblePairs, defaultPart, type PairConfig } from "./assemble-pairs.ts";
 import { buildAlone } from "./build-alone.ts";
 import type { Builtins } from "./builtin-registry.ts";
-import { unwritable } from "./disk-error.ts";
 import { datasetHash } from "./dataset-hash.ts";
+import { unwritable } from "./disk-error.ts";
 import type { PairParts, Parts } from "./parts.ts";
 import { resolvePath } from "./resolve-path.ts";
 
@@ -36,7 +36,7 @@ export async function assemble(config: Config, options: AssembleOptions): Promis
   const builder = createBuilder(config, options.log);
   const output_dir = config.eval.general.output_dir;
   const closers: (() => unknown)[] = [];
-  if (options.cache) closers.push(await openCache(options, output_dir));
+  if (options.cache) closers.push(await openCache(options, config));
 
   const workflow = assembleWorkflow(config, builder, options, closers);
   const reader = assembleDataset(config, builder, options);
@@ -46,7 +46,7 @@ export async function assemble(config: Config, options: AssembleOptions): Promis
   return {
     workflow,
     examples: () => readExamples(reader),
-    inputs: () => inputsOf(config, reader),
+    inputs: () => inputsOf(config, reader, builder.files),
     evaluators,
     shape: reader.shape ?? {},
     pairs: assemblePairs(config, options.builtins.registry, builder.build),
@@ -68,7 +68,7 @@ export async function assembleWorkflowAlone(
 ): Promise<{ workflow: Parts["workflow"]; close(): Promise<void> }> {
   const builder = createBuilder(config, options.log);
   const closers: (() => unknown)[] = [];
-  if (options.cache) closers.push(await openCache(options, config.eval.general.output_dir));
+  if (options.cache) closers.push(await openCache(options, config));
   const workflow = assembleWorkflow(config, builder, options, closers);
   const close = async () => {
     for (const end of [...closers, ...builder.models().map((model) => () => model.close?.())]) await end();
@@ -77,9 +77,10 @@ export async function assembleWorkflowAlone(
 }
 
 /** The response cache lies beside the runs, and is what first finds that nothing can be written there. */
-async function openCache({ builtins }: AssembleOptions, output_dir: string): Promise<() => Promise<void>> {
+async function openCache({ builtins }: AssembleOptions, config: Config): Promise<() => Promise<void>> {
+  const { output_dir } = config.eval.general;
   try {
-    return await builtins.openCache(join(output_dir, "cache"));
+    return await builtins.openCache(join(output_dir, "cache"), config.secrets);
   } catch (error) {
     throw unwritable(output_dir, error);
   }
@@ -98,12 +99,15 @@ export type Build = <K extends Kind>(part: ComponentConfig, kind: K) => Built[K]
 interface Builder {
   build: Build;
   models(): ChatModel[];
+  /** What components asked for by path: as written, and where it was found. */
+  files: ReadonlyMap<string, string>;
 }
 
 /** Builds components on demand; whoever names another one gets the same instance. */
 function createBuilder(config: Config, log: Logger): Builder {
   const built = new Map<string, unknown>();
   const models: ChatModel[] = [];
+  const files = new Map<string, string>();
 
   function once<T>(key: string, make: () => T): T {
     if (!built.has(key)) built.set(key, make());
@@ -140,13 +144,17 @@ function createBuilder(config: Config, log: Logger): Builder {
       edit: (name) => once(`edit/${name}`, () => build(find("ttc_strategies", name), "edit")),
       scorer: (name) => once(`scorer/${name}`, () => build(find("ttc_strategies", name), "scorer")),
       selector: (name) => once(`selector/${name}`, () => build(find("ttc_strategies", name), "selector")),
-      path: (written) => resolvePath(written, config.dir),
+      path: (written) => {
+        const path = resolvePath(written, config.dir);
+        files.set(written, path);
+        return path;
+      },
       log,
     };
     return part.component.component.build(args) as Built[K];
   }
 
-  return { build, models: () => models };
+  return { build, models: () => models, files };
 }
 
 function assembleWorkflow(
@@ -186,10 +194,18 @@ function assembleDataset(config: Config, builder: Builder, options: AssembleOpti
   });
 }
 
-async function inputsOf(config: Config, reader: DatasetReader): Promise<Record<string, string>> {
+async function inputsOf(
+  config: Config,
+  reader: DatasetReader,
+  files: ReadonlyMap<string, string>,
+): Promise<Record<string, string>> {
   const inputs: Record<string, string> = { dataset: await datasetHash(reader) };
   for (const plugin of config.plugins) {
     if (plugin.file !== undefined) inputs[`plugin ${plugin.name}`] = await fileSha256(plugin.file);
+  }
+  for (const [written, file] of files) {
+    // The data set has its own entry; what is no file (a folder to write to) is no input.
+    if (file !== reader.file && (await isFile(file))) inputs[`file ${written}`] = await fileSha256(file);
   }
   return inputs;
 }

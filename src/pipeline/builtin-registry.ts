@@ -3,6 +3,7 @@ import { registerDatasets } from "../evaluation/datasets/register-datasets.ts";
 import { evaluatorFromScorer } from "../evaluation/evaluator-from-scorer.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { scrubber } from "../lib/scrub.ts";
 import { registerLlms } from "../llms/register-llms.ts";
 import { openResponseCache, type ResponseCache } from "../llms/response-cache.ts";
 import { dpoTrajBuilderComponent } from "../preferences/dpo-traj-builder.ts";
@@ -17,8 +18,11 @@ export interface Builtins {
   registry: Registry;
   /** Keys that come from the environment: they must reach no file and no log. */
   secrets: readonly string[];
-  /** Opens the response cache in a folder; gives back what closes it. Until then no model reads or writes one. */
-  openCache(folder: string): Promise<() => Promise<void>>;
+  /**
+   * Opens the response cache in a folder; gives back what closes it. Until then no model reads or writes one. A server
+   * may repeat a key that it was sent: `secrets`, and those of the environment, are taken out of what is kept.
+   */
+  openCache(folder: string, secrets: readonly string[]): Promise<() => Promise<void>>;
 }
 
 const KEY_VARIABLES = ["OPENAI_API_KEY", "NVIDIA_API_KEY", "NGC_API_KEY", "HF_TOKEN"];
@@ -26,13 +30,15 @@ const KEY_VARIABLES = ["OPENAI_API_KEY", "NVIDIA_API_KEY", "NGC_API_KEY", "HF_TO
 /** Every component that comes with the program. The one place that knows them all. */
 export function createBuiltins({ env, log }: { env: Record<string, string | undefined>; log: Logger }): Builtins {
   const registry = createRegistry();
+  const keys = KEY_VARIABLES.map((name) => env[name]?.trim() ?? "").filter((key) => key !== "");
+  let scrub = scrubber(keys);
   let opened: ResponseCache | undefined;
   const cache: ResponseCache = {
     get size() {
       return opened?.size ?? 0;
     },
     get: (key) => opened?.get(key),
-    put: (key, json) => opened?.put(key, json),
+    put: (key, json) => opened?.put(key, scrub(json)),
     close: async () => opened?.close(),
   };
 
@@ -51,8 +57,9 @@ export function createBuiltins({ env, log }: { env: Record<string, string | unde
 
   return {
     registry,
-    secrets: KEY_VARIABLES.map((name) => env[name]?.trim() ?? "").filter((key) => key !== ""),
-    async openCache(folder) {
+    secrets: keys,
+    async openCache(folder, secrets) {
+      scrub = scrubber([...keys, ...secrets]);
       opened = await openResponseCache(folder, log);
       return async () => {
         await opened?.close();

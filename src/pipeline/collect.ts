@@ -43,6 +43,7 @@ export async function collectParts(parts: Parts, options: RunOptions): Promise<C
     return { ...result, pairs };
   } catch (error) {
     await folder.update({ status: "interrupted" }).catch(() => undefined);
+    if (options.stop.aborted) return { ...result, stopped: "drained" };
     throw diskError(folder.dir, error);
   } finally {
     await folder.close();

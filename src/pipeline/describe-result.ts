@@ -5,8 +5,9 @@ import type { PairsSummary } from "./pairs.ts";
 
 /** What came of a run, for people: counts, scores, usage, and where it lies. */
 export function describeScores(result: EvaluateResult): string {
-  const { completed, failed, examples, run_dir } = result;
-  const failures = failed > 0 ? `, ${failed} failed (see "error" in runs.jsonl; --resume runs them again)` : "";
+  const { completed, failed, examples, run_dir, errors } = result;
+  const reasons = Object.entries(errors).map(([code, n]) => `${code} ${n}`);
+  const failures = failed > 0 ? `, ${failed} failed (${reasons.join(", ")}; see "error" in runs.jsonl; --resume runs them again)` : "";
   return `\n${completed} of ${examples} examples completed${failures}\n\n${summaryTable(result)}\nrun folder: ${run_dir}`;
 }
 

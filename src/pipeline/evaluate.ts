@@ -23,6 +23,8 @@ export interface EvaluateResult {
   examples: number;
   completed: number;
   failed: number;
+  /** Why examples failed: error code -> how many. */
+  errors: Record<string, number>;
   scores: Record<string, EvaluatorSummary>;
   usage: Usage;
   seconds: number;
@@ -65,21 +67,23 @@ export async function evaluateInto(
       run_dir: folder.dir,
       examples: total,
       ...got,
+      errors: played.errors,
       scores: {},
       usage,
       seconds: (options.now() - started) / 1000,
       ...(played.stopped && { stopped: played.stopped }),
     };
-    if (played.stopped) {
+    if (!played.stopped) result.scores = await scoreUnlessStopped(parts, options, folder);
+    if (options.drain.aborted) result.stopped ??= "drained";
+    if (result.stopped) {
       await folder.update({ status: "interrupted", got, usage });
       return { folder, result };
     }
-    result.scores = await scoreRunFolder(parts, options, folder);
     await writeOutputFiles(parts, folder, result.scores);
     result.seconds = (options.now() - started) / 1000;
     await folder.update({
       got,
-      missing: got.failed > 0 ? { failed: got.failed } : {},
+      missing: played.errors,
       scores: result.scores,
       usage,
     });
@@ -88,6 +92,16 @@ export async function evaluateInto(
     await folder.update({ status: "interrupted" }).catch(() => undefined);
     await folder.close();
     throw diskError(folder.dir, error);
+  }
+}
+
+/** No scores when it was stopped at once meanwhile: those made so far are in `scores.jsonl`. */
+async function scoreUnlessStopped(parts: Parts, options: RunOptions, folder: RunFolder) {
+  try {
+    return await scoreRunFolder(parts, options, folder);
+  } catch (error) {
+    if (options.stop.aborted) return {};
+    throw error;
   }
 }
 

@@ -31,5 +31,7 @@ export async function mergeRuns(options: BuildPairsOptions & { output: string })
 }
 
 async function* linesOf(index: RunIndex, signal: AbortSignal | undefined): AsyncGenerator<string> {
-  for await (const { texts } of storedLines(index, signal)) yield `${texts.join("\n")}\n`;
+  for await (const lines of storedLines(index, signal)) {
+    for (const { text } of lines) yield `${text}\n`;
+  }
 }

@@ -2,7 +2,7 @@ import { badLine } from "../lib/jsonl.ts";
 import type { RunRecord } from "../records/run.ts";
 import type { RunIndex, RunLine } from "./pairs-index.ts";
 
-const BATCH_BYTES = 1 << 20;
+const BATCH_BYTES = 2 << 20;
 
 /** A run with the place it stands at. */
 export interface StoredRun {
@@ -12,40 +12,54 @@ export interface StoredRun {
 
 /**
  * The runs that an index lists, in its order, a batch at a time; the next batch is read while the last one is worked
- * on. Memory: two batches of 1 MiB, or two lines when they are longer. Steps are not checked here: their reader takes
- * whatever they are.
+ * on, so a batch is good until the next one is asked for. Memory: two batches of 2 MiB, or two lines when they are
+ * longer. Steps are not checked here: their reader takes whatever they are.
  */
 export async function* storedRuns(index: RunIndex, signal?: AbortSignal): AsyncGenerator<Iterable<StoredRun>> {
   for await (const batch of storedLines(index, signal)) yield parsed(batch);
 }
 
-/** One at a time: a parsed run takes several times the memory of its line. */
-function* parsed({ lines, texts }: { lines: RunLine[]; texts: string[] }): Generator<StoredRun> {
-  for (const [place, line] of lines.entries()) yield { run: parseRun(texts[place] ?? "", line), line };
-}
-
 /** The same lines, not parsed. */
-export async function* storedLines(
-  index: RunIndex,
-  signal?: AbortSignal,
-): AsyncGenerator<{ lines: RunLine[]; texts: string[] }> {
+export async function* storedLines(index: RunIndex, signal?: AbortSignal): AsyncGenerator<Iterable<StoredLine>> {
   const batches = batchesOf(index);
-  const memory: Memory = { bytes: Buffer.allocUnsafeSlow(BATCH_BYTES) };
-  let next = readBatch(batches.next(), memory);
+  // Two pieces of memory take turns: fresh memory for each batch would cost as much as reading it.
+  let [mine, ahead] = [Buffer.alloc(0), Buffer.alloc(0)];
+  let next = readBatch(batches.next(), ahead);
   for (;;) {
     const batch = await next;
     if (batch === undefined) return;
     signal?.throwIfAborted();
-    next = readBatch(batches.next(), memory);
+    [mine, ahead] = [batch.bytes, mine];
+    next = readBatch(batches.next(), ahead);
     // A fault of the batch read ahead is thrown when its turn comes, also if the caller stops before.
     next.catch(() => undefined);
-    yield batch;
+    yield linesOf(batch);
   }
 }
 
-/** What batches are read into, one after another: fresh memory for each would cost as much as reading. */
-interface Memory {
-  bytes: Buffer;
+/** A line of an index, and what it says. */
+export interface StoredLine {
+  line: RunLine;
+  text: string;
+}
+
+interface Batch {
+  lines: RunLine[];
+  /** Where each line starts in `bytes`. */
+  starts: number[];
+  bytes: Buffer<ArrayBuffer>;
+}
+
+/** One at a time: a parsed run takes several times the memory of its line. */
+function* parsed(lines: Iterable<StoredLine>): Generator<StoredRun> {
+  for (const { line, text } of lines) yield { run: parseRun(text, line), line };
+}
+
+function* linesOf({ lines, starts, bytes }: Batch): Generator<StoredLine> {
+  for (const [place, line] of lines.entries()) {
+    const start = starts[place] ?? 0;
+    yield { line, text: bytes.toString("utf8", start, start + line.length) };
+  }
 }
 
 function* batchesOf(index: RunIndex): Generator<RunLine[]> {
@@ -58,48 +72,48 @@ function* batchesOf(index: RunIndex): Generator<RunLine[]> {
       bytes = 0;
     }
     batch.push(line);
-    bytes += line.length;
+    bytes += line.length + 1;
   }
   if (batch.length > 0) yield batch;
 }
 
 /** Lines that lie one after another in a file are read in one go, whatever order they are wanted in. */
-async function readBatch(
-  batch: IteratorResult<RunLine[]>,
-  memory: Memory,
-): Promise<{ lines: RunLine[]; texts: string[] } | undefined> {
+async function readBatch(batch: IteratorResult<RunLine[]>, memory: Buffer<ArrayBuffer>): Promise<Batch | undefined> {
   if (batch.done) return undefined;
   const lines = batch.value;
+  const length = lines.reduce((sum, line) => sum + line.length + 1, 0);
+  const bytes = memory.length >= length ? memory : Buffer.allocUnsafeSlow(Math.max(length, BATCH_BYTES));
   const byPlace = [...lines.keys()].sort((a, b) => comparePlace(lines[a], lines[b]));
-  const texts = new Array<string>(lines.length).fill("");
+  const starts = new Array<number>(lines.length).fill(0);
+  let end = 0;
   for (let from = 0; from < byPlace.length; ) {
     let to = from + 1;
     while (to < byPlace.length && isNext(lines[byPlace[to - 1] ?? 0], lines[byPlace[to] ?? 0])) to += 1;
-    await readStretch(lines, byPlace.slice(from, to), texts, memory);
+    const first = lines[byPlace[from] ?? 0];
+    for (const place of byPlace.slice(from, to))
+      starts[place] = end + (lines[place]?.offset ?? 0) - (first?.offset ?? 0);
+    end = await readStretch(first, lines[byPlace[to - 1] ?? 0], bytes, end);
     from = to;
   }
-  return { lines, texts };
+  return { lines, starts, bytes };
 }
 
-async function readStretch(lines: RunLine[], places: number[], texts: string[], memory: Memory): Promise<void> {
-  const first = lines[places[0] ?? 0];
-  const last = lines[places.at(-1) ?? 0];
-  if (first === undefined || last === undefined) return;
-  const length = last.offset + last.length - first.offset;
-  if (length > memory.bytes.length) memory.bytes = Buffer.allocUnsafeSlow(length);
-  const { bytes } = memory;
-  let read = 0;
-  while (read < length) {
-    const { bytesRead } = await first.file.read(bytes, read, length - read, first.offset + read);
+/** Reads from the start of one line to the end of another, and says where the next may go. */
+async function readStretch(
+  first: RunLine | undefined,
+  last: RunLine | undefined,
+  bytes: Buffer,
+  start: number,
+): Promise<number> {
+  if (first === undefined || last === undefined) return start;
+  const end = start + last.offset + last.length - first.offset;
+  let at = start;
+  while (at < end) {
+    const { bytesRead } = await first.file.read(bytes, at, end - at, first.offset + at - start);
     if (bytesRead === 0) throw badLine(first.path, last.number, "the file became shorter while it was read");
-    read += bytesRead;
+    at += bytesRead;
   }
-  for (const place of places) {
-    const line = lines[place];
-    if (line === undefined) continue;
-    const from = line.offset - first.offset;
-    texts[place] = bytes.toString("utf8", from, from + line.length);
-  }
+  return end;
 }
 
 function comparePlace(a: RunLine | undefined, b: RunLine | undefined): number {

@@ -11,6 +11,9 @@ const SPLIT_FIELD = '"split":"';
 /** Texts from this length on are turned into bytes once and copied from then on. */
 const LONG = 128;
 
+/** So many names of models, sources and fields are kept over turns. */
+const NAMES = 1000;
+
 interface Fragment {
   text: string;
   bytes: Buffer | undefined;
@@ -21,31 +24,32 @@ interface Fragment {
  * these is serialised and hashed once, until `nextTurn`. That is where the speed of building pairs comes from.
  */
 export class PairTexts {
-  readonly #fragments = new Map<unknown, Fragment>();
-  readonly #keys = new Map<readonly Message[], Key>();
-  readonly #hashes = new Map<unknown, string>();
+  readonly #fragments = new Map<string, Fragment>();
+  readonly #messages = new Map<readonly Message[], { text: string; key: Key | undefined }>();
+  readonly #names = new Map<string | null, string>();
   #head: { pair: UnsplitPair; bytes: Buffer } | undefined;
+  #promptHash: { prompt: readonly Message[]; hash: string } | undefined;
 
   /** Forgets what was kept: the next pairs are of another turn. */
   nextTurn(): void {
     this.#fragments.clear();
-    this.#keys.clear();
-    this.#hashes.clear();
+    this.#messages.clear();
     this.#head = undefined;
+    this.#promptHash = undefined;
+    if (this.#names.size > NAMES) this.#names.clear();
   }
 
   /** Writes the line of a pair. Fields in the order of the schema. */
   writePair(to: BulkWriter, pair: UnsplitPair, split: PreferencePair["split"]): void {
     to.write(`{"pair_id":"${pair.pair_id}"`);
     to.writeBytes(this.#headOf(pair));
-    const { text: chosen } = this.#fragment(pair.chosen);
-    const { text: rejected } = this.#fragment(pair.rejected);
     to.write(
-      `,"chosen":${chosen},"rejected":${rejected},"chosen_score":${pair.chosen_score}` +
-        `,"rejected_score":${pair.rejected_score},"score_diff":${pair.score_diff},"reward":${pair.reward}` +
+      `,"chosen":${this.#textOf(pair.chosen).text},"rejected":${this.#textOf(pair.rejected).text}` +
+        `,"chosen_score":${pair.chosen_score},"rejected_score":${pair.rejected_score}` +
+        `,"score_diff":${pair.score_diff},"reward":${pair.reward}` +
         `,"chosen_index":${pair.chosen_index},"rejected_index":${pair.rejected_index}` +
-        `,"model":${this.#fragment(pair.model).text},"seed":${pair.seed},${SPLIT_FIELD}${split}"` +
-        `,"source":${this.#fragment(pair.source).text},"metadata":${metadataText(pair.metadata)}}\n`,
+        `,"model":${this.#name(pair.model)},"seed":${pair.seed},${SPLIT_FIELD}${split}"` +
+        `,"source":${this.#name(pair.source)},"metadata":${metadataText(pair.metadata)}}\n`,
     );
   }
 
@@ -56,15 +60,20 @@ export class PairTexts {
     for (const key in row) {
       const value = row[key];
       if (value === undefined) continue;
-      text += `${before}${JSON.stringify(key)}:`;
+      text += `${before}${this.#name(key)}:`;
       before = ",";
+      if (typeof value !== "string") {
+        text += JSON.stringify(value);
+        continue;
+      }
       const fragment = this.#fragment(value);
-      if (fragment.text.length < LONG) {
+      if (value.length < LONG) {
         text += fragment.text;
         continue;
       }
       to.write(text);
-      to.writeBytes(bytesOf(fragment));
+      fragment.bytes ??= Buffer.from(fragment.text, "utf8");
+      to.writeBytes(fragment.bytes);
       text = "";
     }
     to.write(`${text}}\n`);
@@ -72,22 +81,18 @@ export class PairTexts {
 
   /** 64 bits that are equal for equal contents. */
   keyOf(messages: readonly Message[]): Key {
-    let key = this.#keys.get(messages);
-    if (key === undefined) {
-      key = quickHash(contentOf(messages));
-      this.#keys.set(messages, key);
-    }
-    return key;
+    const known = this.#textOf(messages);
+    known.key ??= quickHash(messages.every(isPlain) ? known.text : contentOf(messages));
+    return known.key;
   }
 
   /** SHA-256 of a prompt as a row holds it; the format is asked once for each prompt of a turn. */
   hashOf(pair: UnsplitPair, written: (pair: UnsplitPair) => unknown): string {
-    let hash = this.#hashes.get(pair.prompt);
-    if (hash === undefined) {
-      const value = written(pair);
-      hash = sha256(typeof value === "string" ? this.#fragment(value).text : JSON.stringify(value));
-      this.#hashes.set(pair.prompt, hash);
-    }
+    const known = this.#promptHash;
+    if (known !== undefined && known.prompt === pair.prompt) return known.hash;
+    const value = written(pair);
+    const hash = sha256(typeof value === "string" ? this.#fragment(value).text : JSON.stringify(value));
+    this.#promptHash = { prompt: pair.prompt, hash };
     return hash;
   }
 
@@ -97,15 +102,33 @@ export class PairTexts {
     if (head !== undefined && sameHead(head.pair, pair)) return head.bytes;
     const tools = pair.tools === undefined ? "" : `,"tools":${JSON.stringify(pair.tools)}`;
     const text =
-      `,"example_id":${JSON.stringify(pair.example_id)},"rep":${pair.rep},"run_index":${pair.run_index}` +
+      `,"example_id":${this.#name(pair.example_id)},"rep":${pair.rep},"run_index":${pair.run_index}` +
       `,"turn_id":${JSON.stringify(pair.turn_id)},"turn_index":${pair.turn_index}` +
-      `,"prompt":${JSON.stringify(pair.prompt)}${tools}`;
+      `,"prompt":${this.#textOf(pair.prompt).text}${tools}`;
     const bytes = Buffer.from(text, "utf8");
     this.#head = { pair, bytes };
     return bytes;
   }
 
-  #fragment(value: unknown): Fragment {
+  #textOf(messages: readonly Message[]): { text: string; key: Key | undefined } {
+    let known = this.#messages.get(messages);
+    if (known === undefined) {
+      known = { text: this.#serialise(messages), key: undefined };
+      this.#messages.set(messages, known);
+    }
+    return known;
+  }
+
+  #serialise(messages: readonly Message[]): string {
+    if (!messages.every(isPlain)) return JSON.stringify(messages);
+    let text = "[";
+    for (const { role, content } of messages) {
+      text += `${text.length > 1 ? "," : ""}{"role":"${role}","content":${this.#fragment(content as string).text}}`;
+    }
+    return `${text}]`;
+  }
+
+  #fragment(value: string): Fragment {
     let fragment = this.#fragments.get(value);
     if (fragment === undefined) {
       fragment = { text: JSON.stringify(value), bytes: undefined };
@@ -113,6 +136,26 @@ export class PairTexts {
     }
     return fragment;
   }
+
+  #name(name: string | null): string {
+    let text = this.#names.get(name);
+    if (text === undefined) {
+      text = JSON.stringify(name);
+      this.#names.set(name, text);
+    }
+    return text;
+  }
+}
+
+/** Role and a text, nothing else. */
+function isPlain(message: Message): boolean {
+  return (
+    typeof message.content === "string" &&
+    message.name === undefined &&
+    message.tool_calls === undefined &&
+    message.tool_call_id === undefined &&
+    message.reasoning === undefined
+  );
 }
 
 /** The line of a pair, as text or as bytes in a text, with another side. */
@@ -134,21 +177,13 @@ function sameHead(a: UnsplitPair, b: UnsplitPair): boolean {
   );
 }
 
-function bytesOf(fragment: Fragment): Buffer {
-  fragment.bytes ??= Buffer.from(fragment.text, "utf8");
-  return fragment.bytes;
-}
-
 function metadataText(metadata: Record<string, unknown>): string {
   let text = "{";
   for (const key in metadata) {
     const value = metadata[key];
     // Mostly there are two seeds, and nothing else.
     if (typeof value !== "number" || !PLAIN_KEY.test(key)) return anyMetadataText(metadata);
-    text +=
-      text.length > 1
-        ? `,"${key}":${Number.isFinite(value) ? value : null}`
-        : `"${key}":${Number.isFinite(value) ? value : null}`;
+    text += `${text.length > 1 ? "," : ""}"${key}":${Number.isFinite(value) ? value : null}`;
   }
   return `${text}}`;
 }

@@ -45,6 +45,8 @@ export interface Played {
   completed: number;
   failed: number;
   usage: Usage;
+  /** Why examples failed: error code (of what lay behind it, where one thing did) -> how many. */
+  errors: Record<string, number>;
   /** Why it ended early, if it did. */
   stopped: "drained" | "max_failures" | "max_cost" | undefined;
 }
@@ -58,8 +60,10 @@ const MAX_WAITING_LINES = 256;
  */
 export async function playExamples(options: PlayOptions): Promise<Played> {
   const { max_cost, max_failures, done, drain, stop } = options;
-  const played: Played = { asked: 0, completed: 0, failed: 0, usage: noUsage(), stopped: undefined };
+  const played: Played = { asked: 0, completed: 0, failed: 0, usage: noUsage(), errors: {}, stopped: undefined };
   let waiting = 0;
+  let failures = 0;
+  let cost = 0;
   const disk: { error?: unknown } = {};
   const writes = new Set<Promise<void>>();
 
@@ -68,11 +72,21 @@ export async function playExamples(options: PlayOptions): Promise<Played> {
     return played.stopped !== undefined || disk.error !== undefined;
   }
 
+  /** Before the disk has it: what was paid is paid, and a slow disk must not let more begin. */
+  function limit({ status, usage }: RunRecord): void {
+    if (status === "failed") failures += 1;
+    cost += usage.cost ?? 0;
+    if (max_failures !== undefined && failures > max_failures) played.stopped ??= "max_failures";
+    if (max_cost !== undefined && cost >= max_cost) played.stopped ??= "max_cost";
+  }
+
   function count(record: RunRecord): void {
     played[record.status] += 1;
+    if (record.error) {
+      const code = record.error.cause ?? record.error.code;
+      played.errors[code] = (played.errors[code] ?? 0) + 1;
+    }
     addUsage(played.usage, record.usage);
-    if (max_failures !== undefined && played.failed > max_failures) played.stopped ??= "max_failures";
-    if (max_cost !== undefined && (played.usage.cost ?? 0) >= max_cost) played.stopped ??= "max_cost";
     options.onProgress?.({ ...played, last: record });
   }
 
@@ -84,6 +98,7 @@ export async function playExamples(options: PlayOptions): Promise<Played> {
       if (stop.aborted) return;
       throw error;
     }
+    limit(record);
     waiting += 1;
     const written = options.log.append(options.serialise(record)).then(
       () => count(record),

@@ -2,12 +2,12 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 
 /**
- * A path as a configuration writes it, made absolute: from the working folder as the seeds have it, else from the
- * configuration's own folder. Where neither is there, the first, so that the error names what was meant.
+ * A path as a configuration writes it, made absolute. `./x` and `../x` stand beside the configuration first; any other
+ * starts from the working folder first, as the seeds have it. Each is looked for at the other place, too; where it is
+ * at neither, the first one is given, so that the error names what was meant.
  */
 export function resolvePath(written: string, config_dir: string): string {
-  const here = resolve(written);
-  if (existsSync(here)) return here;
-  const beside = resolve(config_dir, written);
-  return existsSync(beside) ? beside : here;
+  const places = [resolve(written), resolve(config_dir, written)];
+  if (/^\.{1,2}[\\/]/.test(written)) places.reverse();
+  return places.find((place) => existsSync(place)) ?? places[0] ?? written;
 }

@@ -19,7 +19,7 @@ import type { RunOptions } from "./run-options.ts";
  */
 export async function scoreRunFolder(
   parts: Parts,
-  { stop, log }: Pick<RunOptions, "stop" | "log">,
+  { drain, stop, log }: Pick<RunOptions, "drain" | "stop" | "log">,
   folder: RunFolder,
 ): Promise<Record<string, EvaluatorSummary>> {
   const names = Object.keys(parts.evaluators);
@@ -32,7 +32,7 @@ export async function scoreRunFolder(
     await using scores = await openLineAppender(path);
     if (scores.healed) log.warn(`${path}: ${scores.healed}; it is scored again`);
     await scoreRuns({
-      runs: runsWithExamples(parts, folder, examples),
+      runs: runsWithExamples(parts, folder, examples, drain),
       evaluators: parts.evaluators,
       max_concurrency: parts.max_concurrency,
       example: (run) => examples.get(run),
@@ -46,9 +46,15 @@ export async function scoreRunFolder(
   return summary.summaries();
 }
 
-/** The runs in the data set's order, each one's row noted on the way. */
-async function* runsWithExamples(parts: Parts, folder: RunFolder, examples: WeakMap<RunRecord, Example>) {
+/** The runs in the data set's order, each one's row noted on the way; no more of them once `drain` is set. */
+async function* runsWithExamples(
+  parts: Parts,
+  folder: RunFolder,
+  examples: WeakMap<RunRecord, Example>,
+  drain: AbortSignal,
+) {
   for await (const { run, row } of withRows(readRuns([folder.path("runs.jsonl")]), parts.examples())) {
+    if (drain.aborted) return;
     const { example_id: id, example_index: index, input, answer } = run;
     if (row) examples.set(run, { id, index, input, row, ...(answer !== undefined && { answer }) });
     yield run;

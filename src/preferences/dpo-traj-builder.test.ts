@@ -117,7 +117,7 @@ const answered = {
     { role: "assistant" as const, content: "b" },
   ],
 };
-test.each<[string, object, TurnRecord, SkipCounts]>([
+test.each<[string, Record<string, unknown>, TurnRecord, SkipCounts]>([
   ["the scores tie", {}, turn(["a", 0.5], ["b", 0.5]), { equal_scores: 1 }],
   ["all scores tie, best with worst", { exhaustive_pairs: false }, turn(["a", 0], ["b", 0]), { equal_scores: 1 }],
   ["all scores tie, best with lower", { pair_mode: "best_vs_lower" }, turn(["a", 0], ["b", 0]), { equal_scores: 1 }],

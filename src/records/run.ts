@@ -3,7 +3,12 @@ import { IntermediateStep } from "./step.ts";
 import { Usage } from "./usage.ts";
 
 /** What went wrong, for programs (`code`) and for people (`message`, cut, without secrets or prompts). */
-export const ErrorRecord = z.strictObject({ code: z.string(), message: z.string() });
+export const ErrorRecord = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  /** The code of what lay behind it, where one thing did: `llm_unreachable` behind a failed turn. */
+  cause: z.string().optional(),
+});
 export type ErrorRecord = z.infer<typeof ErrorRecord>;
 
 /** One line of `runs.jsonl`: an example that ended, well or not. The last line of a key (id, rep, run) wins. */

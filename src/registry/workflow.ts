@@ -184,11 +184,15 @@ export interface RunContext {
    * every one. `label` names the turn. Throws when no candidate could be had, or when every scoring failed.
    */
   choose(label: string, options: ChooseOptions): Promise<Turn>;
-  /** Runs `work` between a START and an END of the given category, with whatever it pushes nested inside. */
+  /**
+   * Runs `work` between a START and an END of the given category, with whatever it pushes nested inside. The END holds
+   * what `work` gives back, or what `outputOf` makes of it.
+   */
   span<T>(
     category: "TOOL" | "TASK" | "FUNCTION" | "CUSTOM",
     name: string,
     input: unknown,
     work: () => Promise<T>,
+    outputOf?: (result: T) => unknown,
   ): Promise<T>;
 }

@@ -1,2 +1,4 @@
 export { type ModelServer, type ModelServerOptions, startModelServer } from "./model-server.ts";
-export { type ScriptedModel, scriptedModel } from "./scripted-model.ts";
+export type { Fault } from "./model-server-fault.ts";
+export type { ModelCall, ModelReply, ModelRequest, ReplyFunction } from "./model-server-reply.ts";
+export { type Script, type ScriptedAnswer, type ScriptedModel, scriptedModel } from "./scripted-model.ts";

@@ -137,8 +137,55 @@ test("when no candidate could be sampled the turn fails, and its candidates are 
     },
   });
   expect(run.status).toBe("failed");
-  expect(run.error).toMatchObject({ code: "turn_failed", message: expect.stringContaining("down") });
+  expect(run.error).toMatchObject({
+    code: "turn_failed",
+    cause: "sample_failed",
+    message: expect.stringContaining("down"),
+  });
   expect(steps).toHaveLength(3);
+});
+
+test.each([
+  [undefined, "sample gave undefined"],
+  [7, "sample gave number"],
+  [{ txt: "a slip" }, "sample gave neither text nor messages"],
+  [{ messages: [{ role: "user", content: "?" }] }, "sample gave messages of which none is the assistant's"],
+  [[], "sample gave an empty list of replies"],
+])("a sample that is none (%j) costs its candidate, with the reason", async (given, reason) => {
+  const { run, steps } = await chooseOnce({
+    sample: (_prompt, slot) => (slot.index === 0 ? (given as never) : "fine"),
+    score: () => 1,
+  });
+  expect(run.status).toBe("completed");
+  expect(steps[0]?.metadata?.error).toEqual({ code: "bad_sample", message: reason });
+});
+
+test("a scorer that forgot to return is a fault, not an unscored candidate", async () => {
+  const { steps } = await chooseOnce({
+    score: ({ candidate_index }) => (candidate_index === 0 ? (undefined as never) : 1),
+  });
+  expect(steps[0]?.metadata).toMatchObject({ error: { code: "score_not_finite" } });
+});
+
+test("what the sampler and the scorer say of a reply both stay", async () => {
+  const { turn } = await chooseOnce({
+    candidates: 1,
+    sample: () => ({ text: "x", reason: "gave up" }),
+    score: () => ({ score: 0, reason: "no match" }),
+  });
+  expect(turn?.selected.reason).toBe("gave up; no match");
+});
+
+test("a selector is asked also when there is no scorer", async () => {
+  const { turn } = await chooseOnce({ select: (candidates) => candidates.length - 1 });
+  expect(turn?.selected.text).toBe("reply 2");
+});
+
+test("steps of a candidate's sampling say whose they are", async () => {
+  const model = instrumentModel(modelNamed("m"));
+  const { run } = await chooseOnce({ candidates: 2, sample: (asked) => model.chat(asked) });
+  const tags = run.steps.filter(({ payload }) => payload.event_type === "LLM_START").map(({ payload }) => payload.tags);
+  expect(tags).toEqual([["turn 0, candidate 0"], ["turn 0, candidate 1"]]);
 });
 
 test("a scorer that throws leaves that candidate unscored; a scored one is taken before it", async () => {

@@ -52,9 +52,9 @@ export async function choose(scope: Scope, turn_index: number, label: string, op
   for (const [index, candidate] of candidates.entries()) candidate.candidate_index = index;
 
   try {
-    const judged = options.score !== undefined && !context.policy_only;
-    if (judged) await scoreAll(scope, options.score, question, candidates);
-    const selected = await select(judged ? options.select : undefined, question, candidates);
+    const judge = context.policy_only ? undefined : options.score;
+    if (judge) await scoreAll(scope, judge, question, candidates);
+    const selected = await select(context.policy_only ? undefined : options.select, question, candidates);
     selected.is_selected = true;
     return { turn_id, turn_index, candidates, selected };
   } finally {
@@ -74,15 +74,14 @@ async function sampleSlot(
   const slot: Slot = { index, seed, random: seededRandom(seed), turn_index, input: options.input, example, signal };
   const tally: CallTally = { model: null, usage: noUsage() };
   try {
-    const given = await currentScope.run({ ...scope, tally }, () => options.sample(options.prompt, slot));
-    const replies = Array.isArray(given) ? given : [given];
-    if (replies.length === 0) {
-      throw new PairwrightError({ code: "no_reply", what: "sample gave an empty list of replies" });
-    }
+    const tags = [`turn ${turn_index}, candidate ${index}`];
+    const given = await currentScope.run({ ...scope, tags, tally }, () => options.sample(options.prompt, slot));
+    const replies = (Array.isArray(given) ? given : [given]).map(toSample);
+    if (replies.length === 0) throw badSample("an empty list of replies");
     return replies.map((reply, at) => {
       const final = at === replies.length - 1;
       // The calls of all tries are one sum: it stands at the slot's answer.
-      return draft(toSample(reply), {
+      return draft(reply, {
         seed,
         options,
         model: tally.model,
@@ -96,14 +95,28 @@ async function sampleSlot(
   }
 }
 
+/** A sampler is another's code: what is no reply is told as such, and costs its candidate. */
 function toSample(reply: Sampled): Sample {
   if (typeof reply === "string") return { text: reply };
-  if (!("choices" in reply)) return reply;
-  return {
-    messages: [reply.message],
-    finish_reason: reply.finish_reason,
-    ...(reply.refusal && { metadata: { refusal: true } }),
-  };
+  if (typeof reply !== "object" || reply === null) throw badSample(reply === null ? "null" : typeof reply);
+  if ("choices" in reply) {
+    const metadata = reply.refusal ? { metadata: { refusal: true } } : {};
+    return { messages: [reply.message], finish_reason: reply.finish_reason, ...metadata };
+  }
+  if (reply.error !== undefined) return reply;
+  if (reply.messages === undefined && typeof reply.text !== "string") throw badSample("neither text nor messages");
+  if (reply.messages && !reply.messages.some(({ role }) => role === "assistant")) {
+    throw badSample("messages of which none is the assistant's");
+  }
+  return reply;
+}
+
+function badSample(gave: string): PairwrightError {
+  return new PairwrightError({
+    code: "bad_sample",
+    what: `sample gave ${gave}`,
+    fix: "return a text, a model's completion, or a Sample with text or messages",
+  });
 }
 
 function draft(
@@ -164,22 +177,14 @@ async function editAll(
   return edited.flat();
 }
 
-async function scoreAll(
-  scope: Scope,
-  score: Scorer | undefined,
-  question: Question,
-  candidates: Draft[],
-): Promise<void> {
+async function scoreAll(scope: Scope, score: Scorer, question: Question, candidates: Draft[]): Promise<void> {
   const tried = candidates.filter((candidate) => candidate.messages.length > 0 && !candidate.scored);
   const thrown: unknown[] = [];
   await Promise.all(
     tried.map(async (candidate) => {
       try {
         // A judge's calls are not the candidate's: no tally.
-        const result = await currentScope.run(
-          { ...scope, tally: undefined },
-          () => score?.(candidate, question) ?? null,
-        );
+        const result = await currentScope.run({ ...scope, tally: undefined }, () => score(candidate, question));
         applyScore(candidate, result);
       } catch (error) {
         scope.context.signal.throwIfAborted();
@@ -195,7 +200,10 @@ async function scoreAll(
 
 function applyScore(candidate: Draft, result: ScoreResult): void {
   const value = typeof result === "object" && result !== null ? result.score : result;
-  if (typeof result === "object" && result?.reason !== undefined) candidate.reason = result.reason;
+  if (typeof result === "object" && result?.reason !== undefined) {
+    // What the sampler said of its own reply stays.
+    candidate.reason = candidate.reason === undefined ? result.reason : `${candidate.reason}; ${result.reason}`;
+  }
   if (value === null) return;
   if (typeof value === "number" && Number.isFinite(value)) candidate.score = value;
   else candidate.error = { code: "score_not_finite", message: `the scorer gave ${String(value)}, which is no score` };
@@ -207,14 +215,23 @@ async function select(given: Selector | undefined, question: Question, candidate
   const scored = replied.filter((candidate) => candidate.score !== null);
   const eligible = scored.length > 0 ? scored : replied.filter((candidate) => candidate.final);
   if (eligible.length === 0) {
-    const first = candidates.find((candidate) => candidate.error)?.error;
-    throw turnFailed(question, `no candidate could be sampled${first ? `: ${first.message}` : ""}`);
+    throw turnFailed(question, ...noReply(candidates));
   }
   const index = given ? await given(eligible, question) : indexOfBest(eligible.map(({ score }) => score));
   if (index === null) throw turnFailed(question, "the selector would take none of the candidates");
   const selected = eligible[index];
   if (!selected) throw turnFailed(question, `the selector chose number ${index} of ${eligible.length} candidates`);
   return selected;
+}
+
+/** Why there is no reply at all; when every call failed in one way, that is the cause that programs want to know. */
+function noReply(candidates: readonly Draft[]): [what: string, cause?: PairwrightError] {
+  const errors = candidates.map(({ error }) => error);
+  const first = errors.find((error) => error !== undefined);
+  if (first === undefined) return ["no candidate could be sampled"];
+  const one = errors.every((error) => error?.code === first.code);
+  const what = `no candidate could be sampled: ${first.message}`;
+  return one ? [what, new PairwrightError({ code: first.code, what: first.message })] : [what];
 }
 
 function turnFailed({ label, turn_index }: Question, what: string, cause?: unknown): PairwrightError {

@@ -90,7 +90,7 @@ async function withFunction<T>(scope: Scope, name: string, work: () => T | Promi
     parent_id: scope.node.function_id,
     parent_name: scope.node.function_name,
   };
-  const place = { node, parent_id: scope.parent_id };
+  const place = { node, parent_id: scope.parent_id, tags: scope.tags };
   scope.log.push(place, { event_type: "FUNCTION_START", name, UUID: function_id });
   try {
     return await currentScope.run({ ...scope, node, parent_id: function_id }, work);

@@ -41,6 +41,7 @@ export async function runExample(example: Example, options: RunExampleOptions): 
     parent_id: "root",
     now,
     total: noUsage(),
+    tags: undefined,
     tally: undefined,
   };
   scope.context = createContext(scope, example, options);
@@ -55,7 +56,8 @@ export async function runExample(example: Example, options: RunExampleOptions): 
       (await currentScope.run({ ...scope, node, parent_id: id }, () => workflow(example.input, scope.context))) ?? null;
   } catch (thrown) {
     signal.throwIfAborted();
-    error = { code: codeOf(thrown) ?? "workflow_failed", message: messageOf(thrown) };
+    const cause = thrown instanceof Error ? codeOf(thrown.cause) : undefined;
+    error = { code: codeOf(thrown) ?? "workflow_failed", message: messageOf(thrown), ...(cause && { cause }) };
     options.log.debug(`${example.id}: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
   }
   signal.throwIfAborted();
@@ -110,7 +112,7 @@ function createContext(root: Scope, example: Example, options: RunExampleOptions
       turns += 1;
       return choose(here(), turn_index, label, chooseOptions);
     },
-    span: async (category, name, input, work) => {
+    span: async (category, name, input, work, outputOf) => {
       const scope = here();
       const began = options.now() / 1000;
       const UUID = root.log.push(scope, { event_type: `${category}_START`, name, data: { input } });
@@ -118,7 +120,7 @@ function createContext(root: Scope, example: Example, options: RunExampleOptions
         root.log.push(scope, { event_type: `${category}_END`, name, UUID, span_event_timestamp: began, ...facts });
       try {
         const output = await currentScope.run({ ...scope, parent_id: UUID }, work);
-        end({ data: { input, output } });
+        end({ data: { input, output: outputOf ? outputOf(output) : output } });
         return output;
       } catch (error) {
         end({ data: { input }, metadata: { error: codeOf(error) ?? "failed" } });

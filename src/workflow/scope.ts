@@ -21,6 +21,8 @@ export interface Scope {
   now: () => number;
   /** Of the whole run. */
   total: Usage;
+  /** Put on every step that is recorded here: which candidate of which turn is being sampled, if any. */
+  tags: string[] | undefined;
   /** Of the candidate being sampled, if any. */
   tally: CallTally | undefined;
 }

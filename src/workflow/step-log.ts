@@ -13,11 +13,18 @@ export interface StepFacts {
   span_event_timestamp?: number | undefined;
 }
 
+/** Where in a run a step happens. */
+export interface StepPlace {
+  node: InvocationNode;
+  parent_id: string;
+  tags?: string[] | undefined;
+}
+
 /** The steps of one run of one example, in the order they happened. */
 export interface StepLog {
   readonly steps: IntermediateStep[];
   newId(): string;
-  push(place: { node: InvocationNode; parent_id: string }, facts: StepFacts): string;
+  push(place: StepPlace, facts: StepFacts): string;
 }
 
 /** `id_prefix` makes step ids unique among runs; `now` is in milliseconds. */
@@ -33,7 +40,7 @@ export function createStepLog({ id_prefix, now }: { id_prefix: string; now: () =
   return {
     steps,
     newId,
-    push({ node, parent_id }, facts) {
+    push({ node, parent_id, tags }, facts) {
       const payload: StepPayload = {
         event_type: facts.event_type,
         event_timestamp: now() / 1000,
@@ -41,7 +48,7 @@ export function createStepLog({ id_prefix, now }: { id_prefix: string; now: () =
       };
       if (facts.span_event_timestamp !== undefined) payload.span_event_timestamp = facts.span_event_timestamp;
       if (facts.name !== undefined) payload.name = facts.name;
-      if (facts.tags !== undefined) payload.tags = facts.tags;
+      if (facts.tags ?? tags) payload.tags = [...(facts.tags ?? []), ...(tags ?? [])];
       if (facts.data !== undefined) payload.data = facts.data;
       if (facts.metadata !== undefined) payload.metadata = facts.metadata;
       if (facts.usage_info !== undefined) payload.usage_info = facts.usage_info;

@@ -1,8 +1,8 @@
-import { ConfigError } from "../../config/config-error.ts";
+import { ConfigError, type ConfigProblem, formatProblem } from "../../config/config-error.ts";
 import { configJsonSchema } from "../../config/json-schema.ts";
 import { EXIT } from "../../lib/errors.ts";
 import type { CommandRun } from "../command.ts";
-import { loadConfigFor, registryWithPlugins } from "../load.ts";
+import { type LoadRequest, loadConfigFor, registryWithPlugins } from "../load.ts";
 
 export const run: CommandRun = async ({ args, flags, terminal }) => {
   if (flags.printSchema === true) {
@@ -11,9 +11,11 @@ export const run: CommandRun = async ({ args, flags, terminal }) => {
     return EXIT.ok;
   }
   try {
-    const { config } = await loadConfigFor({ args, flags, terminal, uses: ALL });
+    const { config } = await loadConfigFor({ args, flags, terminal, uses: COLLECTING });
+    const warnings = await unsetElsewhere({ args, flags, terminal, uses: ALL });
+    for (const warning of warnings) terminal.warn(formatProblem(warning));
     terminal.print(`${config.file} is fine`);
-    terminal.result({ ok: true, problems: [] });
+    terminal.result({ ok: true, problems: [], warnings });
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -23,17 +25,16 @@ export const run: CommandRun = async ({ args, flags, terminal }) => {
   }
 };
 
-const ALL = [
-  "llms",
-  "functions",
-  "ttc_strategies",
-  "workflow",
-  "eval",
-  "trajectory_builders",
-  "trainers",
-  "trainer_adapters",
-  "finetuning",
-  "platform",
-  "split",
-  "plugins",
-] as const;
+/** What is wrong only when sections are used that collecting does without: variables that training will need. */
+async function unsetElsewhere(request: LoadRequest): Promise<readonly ConfigProblem[]> {
+  try {
+    await loadConfigFor(request);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+const COLLECTING = ["llms", "functions", "ttc_strategies", "workflow", "eval", "trajectory_builders", "split"] as const;
+const ALL = [...COLLECTING, "trainers", "trainer_adapters", "finetuning", "platform", "plugins"] as const;
