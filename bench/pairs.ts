@@ -76,7 +76,7 @@ function measure(folder: string, argv: string[]): { seconds: number; peakMb: num
     });
     const seconds = (performance.now() - started) / 1000;
     const cpu = process.cpuUsage();
-    console.log(JSON.stringify({ seconds, pairs, peakMb: process.resourceUsage().maxRSS / 1024, cpu: (cpu.user + cpu.system) / 1e6 }));`;
+    console.log(JSON.stringify({ seconds, pairs, peakMb: process.resourceUsage().maxRSS / 1024, user: cpu.user / 1e6, system: cpu.system / 1e6 }));`;
   const child = spawnSync(process.execPath, [...argv, "--input-type=module", "-e", script], { encoding: "utf8" });
   if (child.status !== 0) throw new Error(child.stderr);
   return JSON.parse(child.stdout) as { seconds: number; peakMb: number; pairs: number };

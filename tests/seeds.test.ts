@@ -98,7 +98,7 @@ describe.skipIf(!present)("the seeds' own configurations (skipped where ../share
       { cwd: process.cwd(), env: { NVIDIA_API_KEY: "a-key-of-no-one" } },
     );
 
-    expect(JSON.parse(ended.stdout)).toEqual({ ok: true, problems: [] });
+    expect(JSON.parse(ended.stdout)).toEqual({ ok: true, problems: [], warnings: [] });
     expect(ended.code).toBe(0);
     await rm(dir, { recursive: true });
   });

@@ -7,7 +7,8 @@ import type { PairsSummary } from "./pairs.ts";
 export function describeScores(result: EvaluateResult): string {
   const { completed, failed, examples, run_dir, errors } = result;
   const reasons = Object.entries(errors).map(([code, n]) => `${code} ${n}`);
-  const failures = failed > 0 ? `, ${failed} failed (${reasons.join(", ")}; see "error" in runs.jsonl; --resume runs them again)` : "";
+  const failures =
+    failed > 0 ? `, ${failed} failed (${reasons.join(", ")}; see "error" in runs.jsonl; --resume runs them again)` : "";
   return `\n${completed} of ${examples} examples completed${failures}\n\n${summaryTable(result)}\nrun folder: ${run_dir}`;
 }
 

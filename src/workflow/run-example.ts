@@ -34,8 +34,9 @@ export async function runExample(example: Example, options: RunExampleOptions): 
   const place = JSON.stringify([seed, example.id, rep, run_index]);
   const log = createStepLog({ id_prefix: sha256(place).slice(0, 12), now });
   const root = { function_id: "root", function_name: "root", parent_id: null, parent_name: null };
+  const context = createContext(() => scope, example, options);
   const scope: Scope = {
-    context: undefined as never,
+    context,
     log,
     node: root,
     parent_id: "root",
@@ -44,7 +45,6 @@ export async function runExample(example: Example, options: RunExampleOptions): 
     tags: undefined,
     tally: undefined,
   };
-  scope.context = createContext(scope, example, options);
 
   const started = now();
   const id = log.push(scope, { event_type: "WORKFLOW_START", name: workflow_name, data: { input: example.input } });
@@ -89,11 +89,12 @@ export async function runExample(example: Example, options: RunExampleOptions): 
 }
 
 /** What the workflow gets. Pushing and choosing happen at the place of the caller, wherever in the run that is. */
-function createContext(root: Scope, example: Example, options: RunExampleOptions): RunContext {
+function createContext(root: () => Scope, example: Example, options: RunExampleOptions): RunContext {
   const { rep, run_index, seed, policy_only, signal, log } = options;
   const here = (): Scope => {
     const scope = currentScope.getStore();
-    return scope && scope.log === root.log ? scope : root;
+    // Another run's scope is none of ours: a context that was kept too long pushes to its own run.
+    return scope && scope.log === root().log ? scope : root();
   };
   let turns = 0;
 
@@ -106,7 +107,7 @@ function createContext(root: Scope, example: Example, options: RunExampleOptions
     signal,
     log,
     random: seededRandom(hash31(seed, example.id, rep, run_index)),
-    steps: { push: (step) => void root.log.push(here(), step) },
+    steps: { push: (step) => void root().log.push(here(), step) },
     choose: async (label, chooseOptions) => {
       const turn_index = turns;
       turns += 1;
@@ -115,9 +116,9 @@ function createContext(root: Scope, example: Example, options: RunExampleOptions
     span: async (category, name, input, work, outputOf) => {
       const scope = here();
       const began = options.now() / 1000;
-      const UUID = root.log.push(scope, { event_type: `${category}_START`, name, data: { input } });
+      const UUID = scope.log.push(scope, { event_type: `${category}_START`, name, data: { input } });
       const end = (facts: { data?: Record<string, unknown>; metadata?: Record<string, unknown> }) =>
-        root.log.push(scope, { event_type: `${category}_END`, name, UUID, span_event_timestamp: began, ...facts });
+        scope.log.push(scope, { event_type: `${category}_END`, name, UUID, span_event_timestamp: began, ...facts });
       try {
         const output = await currentScope.run({ ...scope, parent_id: UUID }, work);
         end({ data: { input, output: outputOf ? outputOf(output) : output } });

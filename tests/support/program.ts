@@ -22,7 +22,8 @@ export interface StartOptions {
   env?: Record<string, string>;
 }
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+/** The built program. */
+export const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** Starts the built program, as a user would. */
 export function startPairwright(args: readonly string[], { cwd, env = {} }: StartOptions): Started {

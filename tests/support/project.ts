@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,8 @@ export interface ProjectOptions {
   /** Whole sections, over everything else. */
   sections?: Tree;
   env?: Record<string, string>;
+  /** Copies the plugin into the project, under this name. */
+  plugin_copy?: string;
 }
 
 /** A folder with a configuration and a data set, as a user has them. Gone when it is disposed of. */
@@ -38,7 +40,7 @@ export const PLUGIN = fileURLToPath(new URL("guess-plugin.ts", import.meta.url))
 
 export async function makeProject(options: ProjectOptions): Promise<Project> {
   const dir = await mkdtemp(join(tmpdir(), "pairwright-test-"));
-  await mkdir(dir, { recursive: true });
+  if (options.plugin_copy !== undefined) await copyFile(PLUGIN, join(dir, options.plugin_copy));
   await writeFile(join(dir, "config.yml"), stringify(configOf(options)));
   const ids = exampleIds(options.examples ?? 12);
   await writeFile(join(dir, "data.jsonl"), ids.map((id) => `${JSON.stringify({ id, question: id })}\n`).join(""));
@@ -53,9 +55,10 @@ export async function makeProject(options: ProjectOptions): Promise<Project> {
   };
 }
 
-function configOf({ url, llm, workflow, general, evaluators, sections }: ProjectOptions): Tree {
+function configOf(options: ProjectOptions): Tree {
+  const { url, llm, workflow, general, evaluators, sections, plugin_copy } = options;
   return {
-    plugins: [PLUGIN],
+    plugins: [plugin_copy === undefined ? PLUGIN : `./${plugin_copy}`],
     llms: { model: { _type: "openai", base_url: url, model_name: "test-model", num_retries: 0, ...llm } },
     workflow: { _type: "guess", llm: "model", ...workflow },
     eval: {
