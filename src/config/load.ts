@@ -10,7 +10,7 @@ import { type MapNode, nodeAt, type Place, scalarsOf } from "./node.ts";
 import { isHidden } from "./original-text.ts";
 import { applyOverrides } from "./overrides.ts";
 import { loadPlugins, type PluginRequest } from "./plugins.ts";
-import { redactText, type Secrets } from "./redact.ts";
+import { redactText, type Secrets, userinfoSecrets } from "./redact.ts";
 import { checkReferences } from "./references.ts";
 import { type ComponentSection, type Platform, PlatformOptions, Plugins, type Section } from "./schema.ts";
 import { type CheckedSections, checkSections, type Parts } from "./sections.ts";
@@ -52,6 +52,7 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Co
   const used = new Set<string>([...options.uses, "plugins"]);
   expandVariables(root, (section) => used.has(section), { env: options.env, secrets, faults });
   for (const { scalar, path } of scalarsOf(root)) if (isHidden(path) && scalar.text !== "") secrets.add(scalar.text);
+  for (const { scalar } of scalarsOf(root)) for (const secret of userinfoSecrets(scalar.text)) secrets.add(secret);
   await readTextFiles(root, faults);
 
   const before = faults.problems.length;

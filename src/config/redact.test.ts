@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts under test hold variables
 import { expect, test } from "vitest";
 import { errorOf, load } from "./__fixtures__/loading.ts";
-import { isSecretName, redact, redactText } from "./redact.ts";
+import { isSecretName, redact, redactText, userinfoSecrets } from "./redact.ts";
 
 const KEY = "sk-MARKED-0123456789";
 
@@ -145,4 +145,13 @@ test("a component may be named like a secret without hiding what it says", async
     eval: { evaluators: { token: { _type: "dpo_game_outcome" } } },
   });
   expect(config.original_text).toContain("model_name: m");
+});
+
+test("the password in a URL is a secret in every form that a program might show", () => {
+  expect(userinfoSecrets("see http://user:p%40ss-word@host/v1 and http://host")).toEqual([
+    "p%40ss-word",
+    "p@ss-word",
+    Buffer.from("user:p@ss-word").toString("base64"),
+  ]);
+  expect(userinfoSecrets("http://user@host")).toEqual([]);
 });

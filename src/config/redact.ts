@@ -29,6 +29,26 @@ export function hidesMembers(name: string): boolean {
   return isSecretName(name) || HEADERS.test(name.toLowerCase().replaceAll("-", "_"));
 }
 
+/** The passwords of the URLs in a text, as written, decoded, and as Basic authorization sends them. */
+export function userinfoSecrets(text: string): string[] {
+  return [...text.matchAll(USERINFO)].flatMap(([url]) => {
+    const at = url.indexOf("://") + "://".length;
+    const [user = "", ...rest] = url.slice(at, -1).split(":");
+    const password = rest.join(":");
+    if (password === "") return [];
+    const decoded = decodedOrAsIs(password);
+    return [password, decoded, Buffer.from(`${decodedOrAsIs(user)}:${decoded}`).toString("base64")];
+  });
+}
+
+function decodedOrAsIs(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** The text without the given secrets, and without what URLs carry before `@` or in a key's parameter. */
 export function redactText(text: string, secrets: Iterable<string> = []): string {
   let safe = text;

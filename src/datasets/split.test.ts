@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
-import { sha256 } from "../lib/hash.ts";
 import { seededRandom } from "../lib/random.ts";
-import { type SplitItem, type SplitOptions, SplitSurvey, sideOfKey } from "./split.ts";
+import { promptHash, SideFinder, type SplitItem, type SplitOptions, SplitSurvey, sideOfKey } from "./split.ts";
 
 function split(items: readonly SplitItem[], options: SplitOptions) {
-  const survey = new SplitSurvey(options);
-  for (const item of items) survey.add(item);
+  const finder = new SideFinder(options);
+  const survey = new SplitSurvey(options.by);
+  for (const item of items) {
+    const { prompt, example, own, prompts } = finder.factsOf(item);
+    survey.add(prompt.hi, prompt.lo, example, own, prompts);
+  }
   const { by, sideOf } = survey.decide();
   return { by, sides: items.map((_, pair) => sideOf(pair).side), moved: items.map((_, pair) => sideOf(pair).moved) };
 }
@@ -13,7 +16,7 @@ function split(items: readonly SplitItem[], options: SplitOptions) {
 const pair = (example: number, prompt: number, group?: string): SplitItem => ({
   example_id: `e${example}`,
   group,
-  prompt_hash: sha256(`p${prompt}`),
+  prompt_hash: promptHash(`p${prompt}`),
 });
 
 function randomItems(seed: number): SplitItem[] {

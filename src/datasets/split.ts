@@ -1,5 +1,5 @@
 import { hashFraction, sha256 } from "../lib/hash.ts";
-import { grown, KeyTable, keyOfHex } from "../lib/key-table.ts";
+import { grown, type Key, KeyTable, keyOfHex } from "../lib/key-table.ts";
 
 /** Part of what is hashed for a key's side. Never changed: with another salt every side would move. */
 export const SPLIT_SALT = "pairwright/split/1";
@@ -16,11 +16,21 @@ export type SplitBy = "example" | "prompt" | "group";
 export type Side = "training" | "validation";
 
 /**
- * The side of a key: by its hash with a fixed salt, and by nothing else. Not by position, not by seed, so the same key
- * is on the same side in every round, and what joins later moves nothing.
+ * The side of an example or a group: by its hash with a fixed salt, and by nothing else. Not by position, not by seed,
+ * so the same key is on the same side in every round, and what joins later moves nothing.
  */
-export function sideOfKey(by: SplitBy, key: string, validation: number): Side {
+export function sideOfKey(by: "example" | "group", key: string, validation: number): Side {
   return hashFraction(SPLIT_SALT, by, key) < validation ? "validation" : "training";
+}
+
+/** The hash of a prompt that a split goes by, from the JSON of what the row will hold. */
+export function promptHash(json: string): string {
+  return sha256(`${SPLIT_SALT}/prompt/${json}`);
+}
+
+/** The side of a prompt: its hash is salted already. */
+function sideOfPrompt(hash: string, validation: number): Side {
+  return Number.parseInt(hash.slice(0, 13), 16) / 2 ** 52 < validation ? "validation" : "training";
 }
 
 /** What the split must know of a pair. */
@@ -28,8 +38,54 @@ export interface SplitItem {
   example_id: string;
   /** The group of the data-set row; an example without one is its own group. */
   group: string | undefined;
-  /** SHA-256 of the prompt as the row will hold it: equal prompts of rows must not stand on both sides. */
+  /** `promptHash` of the prompt as the row will hold it: equal prompts of rows must not stand on both sides. */
   prompt_hash: string;
+}
+
+/** The same as numbers: all that a survey keeps. */
+export interface SplitFacts {
+  prompt: Key;
+  /** The example, as 32 bits of a hash. */
+  example: number;
+  /** The side of the example or group. */
+  own: Side;
+  /** The side of the prompt. */
+  prompts: Side;
+}
+
+/** Finds the sides of pairs one after another; remembers the last example and prompt, which mostly come again. */
+export class SideFinder {
+  readonly #options: SplitOptions;
+  #example: { example_id: string; group: string | undefined; tag: number; side: Side } | undefined;
+  #prompt: { hash: string; key: Key; side: Side } | undefined;
+
+  constructor(options: SplitOptions) {
+    this.#options = options;
+  }
+
+  factsOf({ example_id, group, prompt_hash }: SplitItem): SplitFacts {
+    const { validation, by } = this.#options;
+    if (this.#example?.example_id !== example_id || this.#example.group !== group) {
+      const side =
+        by === "group" && group !== undefined
+          ? sideOfKey("group", group, validation)
+          : sideOfKey("example", example_id, validation);
+      this.#example = { example_id, group, tag: keyOfHex(sha256(example_id)).lo, side };
+    }
+    if (this.#prompt?.hash !== prompt_hash) {
+      this.#prompt = {
+        hash: prompt_hash,
+        key: keyOfHex(prompt_hash),
+        side: sideOfPrompt(prompt_hash, validation),
+      };
+    }
+    return {
+      prompt: this.#prompt.key,
+      example: this.#example.tag,
+      own: this.#example.side,
+      prompts: this.#prompt.side,
+    };
+  }
 }
 
 const IN_TRAINING = 1;
@@ -42,81 +98,51 @@ const PROMPT_SIDE = 2;
  * then ask for each pair's side by its number. Memory: about 40 bytes a pair and a prompt, whatever their length.
  */
 export class SplitSurvey {
-  readonly #options: SplitOptions;
+  readonly #asked: SplitOptions["by"];
   readonly #prompts = new KeyTable();
   /** Of each prompt: on which sides its pairs stand when split by example or group. */
   #promptSides = new Uint8Array(1024);
-  /** Of each prompt: the example that brought it first, as 32 bits of a hash. */
+  /** Of each prompt: the example that brought it first. */
   #promptExample = new Uint32Array(1024);
   #pairPrompt = new Uint32Array(1024);
   #pairSides = new Uint8Array(1024);
   #pairs = 0;
   #shared = false;
-  #lastExample: { example_id: string; group: string | undefined; tag: number; side: Side } | undefined;
-  #lastPrompt: { hash: string; index: number; side: Side } | undefined;
 
-  constructor(options: SplitOptions) {
-    this.#options = options;
+  constructor(asked: SplitOptions["by"]) {
+    this.#asked = asked;
   }
 
-  /** Takes the next pair and says which side it will most likely have: that of its example, unless told otherwise. */
-  add(item: SplitItem): Side {
-    const key = this.#keyOf(item);
-    const prompt = this.#promptOf(item.prompt_hash, key.tag);
-    if (this.#promptExample[prompt.index] !== key.tag) this.#shared = true;
-    this.#promptSides[prompt.index] =
-      (this.#promptSides[prompt.index] ?? 0) | (key.side === "training" ? IN_TRAINING : IN_VALIDATION);
+  /** Takes the next pair. */
+  add(hi: number, lo: number, example: number, own: Side, prompts: Side): void {
+    const before = this.#prompts.size;
+    const prompt = this.#prompts.add(hi, lo);
+    if (prompt === before) {
+      this.#promptSides = grown(this.#promptSides, prompt + 1);
+      this.#promptExample = grown(this.#promptExample, prompt + 1);
+      this.#promptExample[prompt] = example;
+    } else if (this.#promptExample[prompt] !== example) {
+      this.#shared = true;
+    }
+    this.#promptSides[prompt] = (this.#promptSides[prompt] ?? 0) | (own === "training" ? IN_TRAINING : IN_VALIDATION);
     this.#pairPrompt = grown(this.#pairPrompt, this.#pairs + 1);
     this.#pairSides = grown(this.#pairSides, this.#pairs + 1);
-    this.#pairPrompt[this.#pairs] = prompt.index;
-    this.#pairSides[this.#pairs] =
-      (key.side === "validation" ? KEY_SIDE : 0) | (prompt.side === "validation" ? PROMPT_SIDE : 0);
+    this.#pairPrompt[this.#pairs] = prompt;
+    this.#pairSides[this.#pairs] = (own === "validation" ? KEY_SIDE : 0) | (prompts === "validation" ? PROMPT_SIDE : 0);
     this.#pairs += 1;
-    return this.#options.by === "prompt" ? prompt.side : key.side;
   }
 
   /** The rule that holds for all pairs added. */
   decide(): Split {
-    const asked = this.#options.by;
-    const by: SplitBy = asked === "auto" ? (this.#shared ? "prompt" : "example") : asked;
+    const by: SplitBy = this.#asked === "auto" ? (this.#shared ? "prompt" : "example") : this.#asked;
     const sideOf = (pair: number): { side: Side; moved: boolean } => {
       const sides = this.#pairSides[pair] ?? 0;
-      if (by === "prompt") return { side: (sides & PROMPT_SIDE) === 0 ? "training" : "validation", moved: false };
+      if (by === "prompt") return (sides & PROMPT_SIDE) === 0 ? STAYS.training : STAYS.validation;
       if ((sides & KEY_SIDE) === 0) return STAYS.training;
       const shared = ((this.#promptSides[this.#pairPrompt[pair] ?? 0] ?? 0) & IN_TRAINING) !== 0;
       return shared ? MOVED : STAYS.validation;
     };
     return { by, sideOf };
-  }
-
-  #keyOf({ example_id, group }: SplitItem) {
-    const last = this.#lastExample;
-    if (last !== undefined && last.example_id === example_id && last.group === group) return last;
-    const { validation } = this.#options;
-    const grouped = this.#options.by === "group";
-    const side =
-      grouped && group !== undefined
-        ? sideOfKey("group", group, validation)
-        : sideOfKey("example", example_id, validation);
-    const next = { example_id, group, tag: keyOfHex(sha256(example_id)).lo, side };
-    this.#lastExample = next;
-    return next;
-  }
-
-  #promptOf(hash: string, tag: number) {
-    const last = this.#lastPrompt;
-    if (last !== undefined && last.hash === hash) return last;
-    const { hi, lo } = keyOfHex(hash);
-    const before = this.#prompts.size;
-    const index = this.#prompts.add(hi, lo);
-    if (index === before) {
-      this.#promptSides = grown(this.#promptSides, index + 1);
-      this.#promptExample = grown(this.#promptExample, index + 1);
-      this.#promptExample[index] = tag;
-    }
-    const next = { hash, index, side: sideOfKey("prompt", hash, this.#options.validation) };
-    this.#lastPrompt = next;
-    return next;
   }
 }
 

@@ -82,3 +82,18 @@ test("after a write that failed, what reached the disk is cut back, and every fu
   await log.close();
   expect(await readFile(path, "utf8")).toBe("whole\n");
 });
+
+test("lines taken soon are all on the disk after a flush, in order", async () => {
+  await using log = await openLineAppender(path);
+  let waited = 0;
+  for (let index = 0; index < 2000; index += 1) {
+    const behind = log.appendSoon(String(index));
+    if (behind !== undefined) {
+      waited += 1;
+      await behind;
+    }
+  }
+  await log.flush();
+  expect(waited).toBeGreaterThan(0);
+  expect(await readFile(path, "utf8")).toBe(Array.from({ length: 2000 }, (_, index) => `${index}\n`).join(""));
+});

@@ -4,11 +4,20 @@ import { type FileHandle, open } from "node:fs/promises";
 export interface LineAppender extends AsyncDisposable {
   /** Resolves once the line is on the disk (fsync). Lines keep the order of the calls. */
   append(line: string): Promise<void>;
+  /**
+   * Takes the line without waiting for the disk, unless the disk is far behind: then there is a promise to wait for.
+   * Whether all went well, `flush` tells.
+   */
+  appendSoon(line: string): Promise<void> | undefined;
+  /** Waits until every line is on the disk; throws what went wrong with any of them. */
+  flush(): Promise<void>;
   /** Waits for all that was appended, then closes. */
   close(): Promise<void>;
   /** What was found and done at opening, in words; `undefined` when the file was whole. */
   readonly healed: string | undefined;
 }
+
+const FAR_BEHIND = 256;
 
 /**
  * Opens a log for appending. Lines that arrive while one write is under way go out together in the next one, with one
@@ -52,13 +61,27 @@ export async function openLineAppender(path: string): Promise<LineAppender> {
     await file.close();
   }
 
+  function append(line: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ line, resolve, reject });
+      writing ??= Promise.resolve().then(drain);
+    });
+  }
+
   return {
     healed,
-    append: (line) =>
-      new Promise((resolve, reject) => {
-        waiting.push({ line, resolve, reject });
-        writing ??= Promise.resolve().then(drain);
-      }),
+    append,
+    appendSoon(line) {
+      const written = append(line);
+      if (waiting.length > FAR_BEHIND) return written;
+      // `flush` throws it.
+      written.catch(() => undefined);
+      return undefined;
+    },
+    async flush() {
+      await writing;
+      if (failure !== undefined) throw failure;
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

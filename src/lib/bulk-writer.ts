@@ -1,15 +1,12 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
+import type { ByteSink } from "./byte-sink.ts";
 
 const PIECE_BYTES = 1 << 20;
 const PIECES_WAITING = 2;
 
-/** A new file that takes very many small parts and reaches the disk in large pieces, in order. */
-export interface BulkWriter {
-  /** Takes text at once; nothing is awaited. Ask `pressure` now and then. */
-  write(text: string): void;
-  /** The same for bytes, which are copied. */
-  writeBytes(bytes: Uint8Array): void;
+/** A new file that takes very many small parts and reaches the disk in large pieces, in order. Writing awaits nothing: ask `pressure` now and then. */
+export interface BulkWriter extends ByteSink {
   /** A promise to wait for when the disk is behind, else `undefined`. The first fault of a write is thrown here or by `close`. */
   pressure(): Promise<void> | undefined;
   /** Waits for the disk, closes, and says what was written. */

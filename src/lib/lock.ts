@@ -1,5 +1,5 @@
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { codeOf, usageError } from "./errors.ts";
+import { codeOf, type PairwrightError, usageError } from "./errors.ts";
 
 /** Holds a lock file with this process's id until it is given back. */
 export interface Lock extends AsyncDisposable {
@@ -10,32 +10,21 @@ const NO_HARD_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /**
  * Takes a lock file, or fails naming the process that has it. A lock whose process is gone (killed, or on a machine
- * that was restarted) is taken over.
+ * that was restarted) is taken over, by one process even if many want it at the same moment.
  */
 export async function takeLock(path: string): Promise<Lock> {
   for (let attempt = 0; attempt < 5; attempt += 1) {
-    if (await create(path)) {
+    if ((await create(path)) || (await takeOver(path))) {
       const release = () => rm(path, { force: true });
       return { release, [Symbol.asyncDispose]: release };
     }
-    const holder = await holderOf(path);
-    if (holder > 0 && isAlive(holder)) {
-      throw usageError({
-        code: "locked",
-        where: path,
-        what: `process ${holder} is writing here`,
-        fix: "wait for it or stop it; two writers would spoil each other's files",
-      });
-    }
-    await takeAway(path, holder);
   }
   throw usageError({ code: "locked", where: path, what: "other processes keep taking this lock" });
 }
 
 /** Makes the file with the id already in it: nobody may find it empty and take it for a dead one's. */
 async function create(path: string): Promise<boolean> {
-  const mine = `${path}.${process.pid}`;
-  await writeFile(mine, String(process.pid));
+  const mine = await writeMine(path);
   try {
     await link(mine, path);
     return true;
@@ -58,23 +47,55 @@ async function createPlainly(path: string): Promise<boolean> {
   }
 }
 
-/** Removes a dead process's lock, unless it is another one's by now: then that one gets it back. */
-async function takeAway(path: string, dead: number): Promise<void> {
-  const away = `${path}.${process.pid}.old`;
-  try {
-    await rename(path, away);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return;
-    throw error;
+/**
+ * Puts this process in a dead one's place; false when there is nothing to take any more. Only one at a time may look
+ * and do so: else a second one, that looked before, would put itself in the first one's place.
+ */
+async function takeOver(path: string): Promise<boolean> {
+  await refuseWhileAlive(path, path);
+  const turn = `${path}.takeover`;
+  if (!(await create(turn))) {
+    await refuseWhileAlive(turn, path);
+    // Killed in the very act.
+    await rm(turn, { force: true });
+    return false;
   }
-  if ((await holderOf(away)) !== dead) await link(away, path).catch(() => undefined);
-  await rm(away, { force: true });
+  try {
+    if (!(await refuseWhileAlive(path, path))) return false;
+    await rename(await writeMine(path), path);
+    return true;
+  } finally {
+    await rm(turn, { force: true });
+  }
 }
 
-/** 0 when nobody's id stands there. */
-async function holderOf(path: string): Promise<number> {
-  const id = Number((await readFile(path, "utf8").catch(() => "")).trim());
-  return Number.isInteger(id) ? id : 0;
+async function writeMine(path: string): Promise<string> {
+  const mine = `${path}.${process.pid}`;
+  await writeFile(mine, String(process.pid));
+  return mine;
+}
+
+/** Throws when the process whose id stands in `file` is alive. True when it is dead, false when there is no file. */
+async function refuseWhileAlive(file: string, path: string): Promise<boolean> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return false;
+    throw error;
+  }
+  const holder = Number(text.trim());
+  if (Number.isInteger(holder) && holder > 0 && isAlive(holder)) throw locked(path, holder);
+  return true;
+}
+
+function locked(path: string, holder: number): PairwrightError {
+  return usageError({
+    code: "locked",
+    where: path,
+    what: `process ${holder} is writing here`,
+    fix: "wait for it or stop it; two writers would spoil each other's files",
+  });
 }
 
 function isAlive(pid: number): boolean {

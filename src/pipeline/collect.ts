@@ -36,7 +36,8 @@ export async function collectParts(parts: Parts, options: RunOptions): Promise<C
     await folder.update({
       missing: { ...folder.manifest.missing, ...skipped },
       counts: { turns, candidates, pairs: pairs.pairs, training, validation },
-      notes: [...folder.manifest.notes, ...pairs.warnings],
+      // A run that was resumed is told the same again.
+      notes: [...new Set([...folder.manifest.notes, ...pairs.warnings])],
     });
     if (parts.pairs.dataset_output_dir !== null) await copyDataset(folder, parts.pairs.dataset_output_dir);
     await folder.update(completedAt(options));

@@ -3,9 +3,8 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type BulkWriter, openBulkWriter } from "../lib/bulk-writer.ts";
 import { type LineCursor, openLineCursor } from "../lib/line-cursor.ts";
-import type { UnsplitPair } from "../records/pair.ts";
-import type { DatasetFormat, FormatOptions } from "../registry/training.ts";
-import { PairTexts, withSide } from "./pairs-text.ts";
+import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./pairs-batch.ts";
+import { withSide } from "./pairs-text.ts";
 import { type Verdict, type VerdictOptions, VerdictSurvey } from "./pairs-verdict.ts";
 
 /** The files of a build, under its output folder. */
@@ -17,34 +16,29 @@ export const PAIR_FILES = {
 type FileName = keyof typeof PAIR_FILES;
 const NAMES = Object.keys(PAIR_FILES) as FileName[];
 
-/** Where the pairs of a build go, and how its rows are written. */
-export interface DraftOptions extends VerdictOptions, FormatOptions {
+/** Where the pairs of a build go. */
+export interface DraftOptions extends VerdictOptions {
   output: string;
-  format: DatasetFormat;
 }
 
 /** What came of a draft. */
 export interface Finished extends Omit<Verdict, "sideOf" | "revised"> {
   /** SHA-256 of each data-set file. */
   sha256: { training: string; validation: string };
-  /** Pairs whose row leaves something out, by what it is. */
-  lost_fields: Record<string, number>;
 }
 
 /**
  * The files of a build, being written. Which pairs stay, and on which side, is known only when all of them were seen;
  * each is written at once where it most likely belongs, under a temporary name. `finish` takes the files as they are
- * when all guesses were right, else copies them, without what is left out and with the sides put right.
+ * when all guesses were right, else copies them, without what is left out and with the sides put right. The files can be
+ * made again from the runs at any time, so nobody waits for the disk to have them.
  */
 export class PairsDraft {
   readonly #options: DraftOptions;
   readonly #survey: VerdictSurvey;
-  readonly #texts = new PairTexts();
-  readonly #lost: Record<string, number> = {};
-  readonly #made: string[] = [];
-  readonly #written = (pair: UnsplitPair) => this.#options.format.prompt(pair, this.#options);
+  /** All that was opened, so that nothing is left open or lying about. */
+  readonly #made: { path: string; writer: BulkWriter }[] = [];
   #files: Files | undefined;
-  #unwritable = 0;
 
   constructor(options: DraftOptions) {
     this.#options = options;
@@ -56,32 +50,33 @@ export class PairsDraft {
     this.#files = await this.#openAll();
   }
 
-  /** The next pairs share no prompt and no reply with those before. Only speed depends on it. */
-  nextTurn(): void {
-    this.#texts.nextTurn();
+  /** Takes the next batch: all pairs of it that were not there before. */
+  add(batch: PairBatch): void {
+    const files = this.#opened();
+    const kept = new Uint8Array(batch.size);
+    let all = true;
+    for (let place = 0; place < batch.size; place += 1) {
+      if (this.#survey.add(batch, place)) kept[place] = 1;
+      else all = false;
+    }
+    if (all) for (const name of NAMES) files[name].writer.writeBytes(batch[name]);
+    else this.#addSome(batch, kept);
   }
 
-  /** Takes the next pair, and the group of its data-set row. */
-  add(pair: UnsplitPair, group: string | undefined): void {
-    const { format } = this.#options;
+  #addSome({ size, facts, ...lines }: PairBatch, kept: Uint8Array): void {
     const files = this.#opened();
-    const texts = this.#texts;
-    const side = this.#survey.add({
-      pair_id: pair.pair_id,
-      prompt: texts.keyOf(pair.prompt),
-      chosen: texts.keyOf(pair.chosen),
-      rejected: texts.keyOf(pair.rejected),
-      item: { example_id: pair.example_id, group, prompt_hash: texts.hashOf(pair, this.#written) },
-    });
-    if (side === undefined) return;
-    texts.writePair(files.pairs.writer, pair, side);
-    const { row, lost } = format.row(pair, this.#options);
-    for (const name of lost) this.#lost[name] = (this.#lost[name] ?? 0) + 1;
-    if (row !== null) {
-      texts.writeRow(files[side].writer, row);
-    } else {
-      this.#survey.noRow();
-      this.#unwritable += 1;
+    const ends = { pairs: 0, training: 0, validation: 0 };
+    const take = (name: FileName, length: number, wanted: boolean) => {
+      const start = ends[name];
+      ends[name] += length;
+      if (wanted && length > 0) files[name].writer.writeBytes(lines[name].subarray(start, ends[name]));
+    };
+    for (let place = 0; place < size; place += 1) {
+      const at = place * WIDTH;
+      const wanted = kept[place] === 1;
+      const side = ((facts[at + COLUMNS.flags] ?? 0) & FLAG.guessed_validation) === 0 ? "training" : "validation";
+      take("pairs", facts[at + COLUMNS.pair_bytes] ?? 0, wanted);
+      take(side, facts[at + COLUMNS.row_bytes] ?? 0, wanted);
     }
   }
 
@@ -104,15 +99,16 @@ export class PairsDraft {
       paths = pathsOf(copies);
     }
     for (const name of NAMES) await rename(paths[name], join(this.#options.output, PAIR_FILES[name]));
-    if (this.#unwritable > 0) verdict.skipped.unwritable_row = this.#unwritable;
+    const unwritable = verdict.pairs - verdict.training - verdict.validation;
+    if (unwritable > 0) verdict.skipped.unwritable_row = unwritable;
     const sha256 = { training: written.training, validation: written.validation };
-    return { ...verdict, sha256, lost_fields: this.#lost };
+    return { ...verdict, sha256 };
   }
 
   /** Removes whatever is left under temporary names. */
   async discard(): Promise<void> {
-    if (this.#files) await closeAll(this.#files).catch(() => undefined);
-    await Promise.all(this.#made.map((path) => rm(path, { force: true })));
+    await Promise.allSettled(this.#made.map(({ writer }) => writer.close()));
+    await Promise.all(this.#made.map(({ path }) => rm(path, { force: true })));
   }
 
   #opened(): Files {
@@ -125,8 +121,9 @@ export class PairsDraft {
     const open = async (name: FileName) => {
       const path = join(this.#options.output, `${PAIR_FILES[name]}.${tag}.partial`);
       await mkdir(dirname(path), { recursive: true });
-      this.#made.push(path);
-      return { path, writer: await openBulkWriter(path, { digest: name !== "pairs", encoding }) };
+      const file = { path, writer: await openBulkWriter(path, { digest: name !== "pairs", encoding }) };
+      this.#made.push(file);
+      return file;
     };
     return { pairs: await open("pairs"), training: await open("training"), validation: await open("validation") };
   }

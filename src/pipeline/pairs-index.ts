@@ -16,6 +16,8 @@ const PREFIX =
 /** One line of a `runs.jsonl` that counts. */
 export interface RunLine {
   path: string;
+  /** Which of the files it is of, from 0. */
+  place: number;
   file: FileHandle;
   /** From 1. */
   number: number;
@@ -89,11 +91,12 @@ export async function openRunIndex(paths: readonly string[], options: RunIndexOp
     warnings,
     *lines() {
       for (const line of order) {
-        const file = files[table.get("place", line)];
-        const path = paths[table.get("place", line)];
+        const place = table.get("place", line);
+        const file = files[place];
+        const path = paths[place];
         if (file === undefined || path === undefined) continue;
         const offset = table.get("offset", line);
-        yield { path, file, number: table.get("number", line), offset, length: table.get("length", line) };
+        yield { path, place, file, number: table.get("number", line), offset, length: table.get("length", line) };
       }
     },
     [Symbol.asyncDispose]: close,

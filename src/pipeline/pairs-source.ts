@@ -2,7 +2,7 @@ import { badLine } from "../lib/jsonl.ts";
 import type { RunRecord } from "../records/run.ts";
 import type { RunIndex, RunLine } from "./pairs-index.ts";
 
-const BATCH_BYTES = 2 << 20;
+const BATCH_BYTES = 1 << 19;
 
 /** A run with the place it stands at. */
 export interface StoredRun {
@@ -12,7 +12,7 @@ export interface StoredRun {
 
 /**
  * The runs that an index lists, in its order, a batch at a time; the next batch is read while the last one is worked
- * on, so a batch is good until the next one is asked for. Memory: two batches of 2 MiB, or two lines when they are
+ * on, so a batch is good until the next one is asked for. Memory: two batches of 512 KiB, or two lines when they are
  * longer. Steps are not checked here: their reader takes whatever they are.
  */
 export async function* storedRuns(index: RunIndex, signal?: AbortSignal): AsyncGenerator<Iterable<StoredRun>> {
@@ -21,16 +21,20 @@ export async function* storedRuns(index: RunIndex, signal?: AbortSignal): AsyncG
 
 /** The same lines, not parsed. */
 export async function* storedLines(index: RunIndex, signal?: AbortSignal): AsyncGenerator<Iterable<StoredLine>> {
-  const batches = batchesOf(index);
+  const batches = lineBatches(index);
   // Two pieces of memory take turns: fresh memory for each batch would cost as much as reading it.
   let [mine, ahead] = [Buffer.alloc(0), Buffer.alloc(0)];
-  let next = readBatch(batches.next(), ahead);
+  const readNext = async (memory: Memory) => {
+    const { done, value } = batches.next();
+    return done ? undefined : readBatch(value, memory);
+  };
+  let next = readNext(ahead);
   for (;;) {
     const batch = await next;
     if (batch === undefined) return;
     signal?.throwIfAborted();
     [mine, ahead] = [batch.bytes, mine];
-    next = readBatch(batches.next(), ahead);
+    next = readNext(ahead);
     // A fault of the batch read ahead is thrown when its turn comes, also if the caller stops before.
     next.catch(() => undefined);
     yield linesOf(batch);
@@ -43,26 +47,31 @@ export interface StoredLine {
   text: string;
 }
 
-interface Batch {
+type Memory = Buffer<ArrayBuffer>;
+
+/** Lines that were read, in their order. */
+export interface Batch {
   lines: RunLine[];
   /** Where each line starts in `bytes`. */
   starts: number[];
-  bytes: Buffer<ArrayBuffer>;
+  bytes: Memory;
 }
 
 /** One at a time: a parsed run takes several times the memory of its line. */
-function* parsed(lines: Iterable<StoredLine>): Generator<StoredRun> {
+export function* parsed(lines: Iterable<StoredLine>): Generator<StoredRun> {
   for (const { line, text } of lines) yield { run: parseRun(text, line), line };
 }
 
-function* linesOf({ lines, starts, bytes }: Batch): Generator<StoredLine> {
+/** The texts of a batch, each made when it is asked for. */
+export function* linesOf({ lines, starts, bytes }: Batch): Generator<StoredLine> {
   for (const [place, line] of lines.entries()) {
     const start = starts[place] ?? 0;
     yield { line, text: bytes.toString("utf8", start, start + line.length) };
   }
 }
 
-function* batchesOf(index: RunIndex): Generator<RunLine[]> {
+/** The lines of an index, as many at a time as are read and worked on together. */
+export function* lineBatches(index: RunIndex): Generator<RunLine[], undefined> {
   let batch: RunLine[] = [];
   let bytes = 0;
   for (const line of index.lines()) {
@@ -75,12 +84,14 @@ function* batchesOf(index: RunIndex): Generator<RunLine[]> {
     bytes += line.length + 1;
   }
   if (batch.length > 0) yield batch;
+  return undefined;
 }
 
-/** Lines that lie one after another in a file are read in one go, whatever order they are wanted in. */
-async function readBatch(batch: IteratorResult<RunLine[]>, memory: Buffer<ArrayBuffer>): Promise<Batch | undefined> {
-  if (batch.done) return undefined;
-  const lines = batch.value;
+/**
+ * Reads lines into `memory`, or into more of it when it is too small: `bytes` of what comes back. Lines that lie one
+ * after another in a file are read in one go, whatever order they are wanted in.
+ */
+export async function readBatch(lines: RunLine[], memory: Memory): Promise<Batch> {
   const length = lines.reduce((sum, line) => sum + line.length + 1, 0);
   const bytes = memory.length >= length ? memory : Buffer.allocUnsafeSlow(Math.max(length, BATCH_BYTES));
   const byPlace = [...lines.keys()].sort((a, b) => comparePlace(lines[a], lines[b]));

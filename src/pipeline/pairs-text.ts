@@ -1,5 +1,5 @@
-import type { BulkWriter } from "../lib/bulk-writer.ts";
-import { sha256 } from "../lib/hash.ts";
+import { promptHash } from "../datasets/split.ts";
+import type { ByteSink } from "../lib/byte-sink.ts";
 import type { Key } from "../lib/key-table.ts";
 import { quickHash } from "../lib/quick-hash.ts";
 import { contentOf } from "../preferences/content.ts";
@@ -24,23 +24,24 @@ interface Fragment {
  * these is serialised and hashed once, until `nextTurn`. That is where the speed of building pairs comes from.
  */
 export class PairTexts {
-  readonly #fragments = new Map<string, Fragment>();
-  readonly #messages = new Map<readonly Message[], { text: string; key: Key | undefined }>();
+  #fragments = new Map<string, Fragment>();
+  #messages = new Map<readonly Message[], { text: string; key: Key | undefined }>();
   readonly #names = new Map<string | null, string>();
   #head: { pair: UnsplitPair; bytes: Buffer } | undefined;
   #promptHash: { prompt: readonly Message[]; hash: string } | undefined;
 
   /** Forgets what was kept: the next pairs are of another turn. */
   nextTurn(): void {
-    this.#fragments.clear();
-    this.#messages.clear();
+    // Not `clear`: a cleared map's old table keeps what it held, and the next table, alive through young collections.
+    this.#fragments = new Map();
+    this.#messages = new Map();
     this.#head = undefined;
     this.#promptHash = undefined;
     if (this.#names.size > NAMES) this.#names.clear();
   }
 
   /** Writes the line of a pair. Fields in the order of the schema. */
-  writePair(to: BulkWriter, pair: UnsplitPair, split: PreferencePair["split"]): void {
+  writePair(to: ByteSink, pair: UnsplitPair, split: PreferencePair["split"]): void {
     to.write(`{"pair_id":"${pair.pair_id}"`);
     to.writeBytes(this.#headOf(pair));
     to.write(
@@ -54,7 +55,7 @@ export class PairTexts {
   }
 
   /** Writes the line of a data-set row. */
-  writeRow(to: BulkWriter, row: Record<string, unknown>): void {
+  writeRow(to: ByteSink, row: Record<string, unknown>): void {
     let text = "{";
     let before = "";
     for (const key in row) {
@@ -86,12 +87,12 @@ export class PairTexts {
     return known.key;
   }
 
-  /** SHA-256 of a prompt as a row holds it; the format is asked once for each prompt of a turn. */
+  /** The split's hash of a prompt as a row holds it; the format is asked once for each prompt of a turn. */
   hashOf(pair: UnsplitPair, written: (pair: UnsplitPair) => unknown): string {
     const known = this.#promptHash;
     if (known !== undefined && known.prompt === pair.prompt) return known.hash;
     const value = written(pair);
-    const hash = sha256(typeof value === "string" ? this.#fragment(value).text : JSON.stringify(value));
+    const hash = promptHash(typeof value === "string" ? this.#fragment(value).text : JSON.stringify(value));
     this.#promptHash = { prompt: pair.prompt, hash };
     return hash;
   }

@@ -1,13 +1,11 @@
-import { type Side, type SplitBy, type SplitItem, type SplitOptions, SplitSurvey } from "../datasets/split.ts";
-import { hashFraction } from "../lib/hash.ts";
-import { grown, type Key, KeyTable } from "../lib/key-table.ts";
+import { type Side, type SplitBy, type SplitOptions, SplitSurvey } from "../datasets/split.ts";
+import { grown, KeyTable } from "../lib/key-table.ts";
 import type { SkipCounts } from "../registry/training.ts";
+import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./pairs-batch.ts";
 
 const FORWARD = 1;
 const BACKWARD = 2;
 const BOTH = 3;
-const HAS_ROW = 1;
-const GUESSED_VALIDATION = 2;
 
 /** What is decided over all pairs together, rather than over one turn. */
 export interface VerdictOptions {
@@ -15,17 +13,7 @@ export interface VerdictOptions {
   deduplicate_pairs: boolean;
   /** null is all of them. */
   max_pairs: number | null;
-  seed: number;
   split: SplitOptions;
-}
-
-/** A pair as far as the others matter to it. */
-export interface SurveyedPair {
-  pair_id: string;
-  prompt: Key;
-  chosen: Key;
-  rejected: Key;
-  item: SplitItem;
 }
 
 /** What became of all pairs. */
@@ -56,55 +44,64 @@ export class VerdictSurvey {
   readonly #couples = new KeyTable();
   #directions = new Uint8Array(1024);
   #coupleOf = new Uint32Array(1024);
-  #facts = new Uint8Array(1024);
+  #flags = new Uint8Array(1024);
   #draws = new Float64Array(0);
   #size = 0;
   #duplicates = 0;
 
   constructor(options: VerdictOptions) {
     this.#options = options;
-    this.#split = new SplitSurvey(options.split);
+    this.#split = new SplitSurvey(options.split.by);
   }
 
-  /** Takes the next pair; says on which side it will likely be, or `undefined` when it was there before. */
-  add({ pair_id, prompt, chosen, rejected, item }: SurveyedPair): Side | undefined {
+  /** Takes a pair of a batch as the next one; false when it was there before and is to be left out. */
+  add({ facts }: PairBatch, place: number): boolean {
+    const at = place * WIDTH;
+    const chosenHi = facts[at + COLUMNS.chosen_hi] ?? 0;
+    const chosenLo = facts[at + COLUMNS.chosen_lo] ?? 0;
+    const rejectedHi = facts[at + COLUMNS.rejected_hi] ?? 0;
+    const rejectedLo = facts[at + COLUMNS.rejected_lo] ?? 0;
     // Sums, so that the two replies give the same key in either order.
-    const hi = Math.imul(prompt.hi, 0x9e3779b1) + chosen.hi + rejected.hi;
-    const lo = Math.imul(prompt.lo, 0x85ebca6b) + chosen.lo + rejected.lo;
+    const hi = Math.imul(facts[at + COLUMNS.prompt_hi] ?? 0, 0x9e3779b1) + chosenHi + rejectedHi;
+    const lo = Math.imul(facts[at + COLUMNS.prompt_lo] ?? 0, 0x85ebca6b) + chosenLo + rejectedLo;
     const couple = this.#couples.add(hi, lo);
     this.#directions = grown(this.#directions, couple + 1);
     const known = this.#directions[couple] ?? 0;
-    const forward = chosen.hi !== rejected.hi ? chosen.hi > rejected.hi : chosen.lo > rejected.lo;
-    const direction = forward ? FORWARD : BACKWARD;
+    const direction = (chosenHi !== rejectedHi ? chosenHi > rejectedHi : chosenLo > rejectedLo) ? FORWARD : BACKWARD;
     if ((known & direction) !== 0 && this.#options.deduplicate_pairs) {
       this.#duplicates += 1;
-      return undefined;
+      return false;
     }
     this.#directions[couple] = known | direction;
+    this.#keep(facts, at, couple);
+    return true;
+  }
+
+  #keep(facts: Uint32Array, at: number, couple: number): void {
     const pair = this.#size;
     this.#size += 1;
     this.#coupleOf = grown(this.#coupleOf, this.#size);
     this.#coupleOf[pair] = couple;
-    this.#facts = grown(this.#facts, this.#size);
-    const side = this.#split.add(item);
-    this.#facts[pair] = HAS_ROW | (side === "validation" ? GUESSED_VALIDATION : 0);
-    if (this.#options.max_pairs !== null) {
-      this.#draws = grown(this.#draws, this.#size);
-      this.#draws[pair] = hashFraction("max_pairs", this.#options.seed, pair_id);
-    }
-    return side;
-  }
-
-  /** Says that the pair added last cannot be written as a row: it stands in no data-set file. */
-  noRow(): void {
-    const pair = this.#size - 1;
-    this.#facts[pair] = (this.#facts[pair] ?? 0) & ~HAS_ROW;
+    this.#flags = grown(this.#flags, this.#size);
+    const flags = facts[at + COLUMNS.flags] ?? 0;
+    this.#flags[pair] = flags;
+    this.#split.add(
+      facts[at + COLUMNS.row_prompt_hi] ?? 0,
+      facts[at + COLUMNS.row_prompt_lo] ?? 0,
+      facts[at + COLUMNS.example] ?? 0,
+      (flags & FLAG.own_validation) === 0 ? "training" : "validation",
+      (flags & FLAG.prompt_validation) === 0 ? "training" : "validation",
+    );
+    if (this.#options.max_pairs === null) return;
+    this.#draws = grown(this.#draws, this.#size);
+    this.#draws[pair] = (facts[at + COLUMNS.draw_hi] ?? 0) * 2 ** 26 + (facts[at + COLUMNS.draw_lo] ?? 0);
   }
 
   /** On which side a pair was written at first, and whether there is a row of it. */
   guessOf(pair: number): { side: Side; hasRow: boolean } {
-    const facts = this.#facts[pair] ?? 0;
-    return { side: (facts & GUESSED_VALIDATION) === 0 ? "training" : "validation", hasRow: (facts & HAS_ROW) !== 0 };
+    const flags = this.#flags[pair] ?? 0;
+    const side = (flags & FLAG.guessed_validation) === 0 ? "training" : "validation";
+    return { side, hasRow: (flags & FLAG.has_row) !== 0 };
   }
 
   get size(): number {

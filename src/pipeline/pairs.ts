@@ -4,11 +4,16 @@ import { SPLIT_SALT, type SplitBy, type SplitOptions } from "../datasets/split.t
 import { writeFileWhole } from "../lib/files.ts";
 import { turnsOf } from "../preferences/candidates.ts";
 import type { DatasetFormat, SkipCounts, TrajectoryBuilder } from "../registry/training.ts";
+import { type PairBatch, PairBatcher } from "./pairs-batch.ts";
 import { openPromptBuckets } from "./pairs-by-prompt.ts";
 import { type Finished, PAIR_FILES, PairsDraft } from "./pairs-draft.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./pairs-index.ts";
 import { storedRuns } from "./pairs-source.ts";
-import { PairYield } from "./pairs-yield.ts";
+import { threadBatches, threadsFor } from "./pairs-threads.ts";
+import { addYield, countRun, noYield, type PairYield } from "./pairs-yield.ts";
+
+/** Bytes of lines after which a batch is passed on. */
+const BATCH_BYTES = 1 << 20;
 
 export const DATASET_MANIFEST = "dataset/manifest.json";
 
@@ -28,6 +33,8 @@ export interface BuildPairsOptions {
   max_pairs: number | null;
   seed: number;
   split: SplitOptions;
+  /** Threads beside this one; as many as the size of the runs is worth unless told. They change no byte. */
+  threads?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -51,6 +58,7 @@ export interface PairsSummary {
   pairs_per_1000_tokens: number | null;
   /** Candidates that are known to come from code, not from a model. */
   off_policy_candidates: number;
+  /** What rows leave out, by what it is: of all pairs made, those included that were left out afterwards. */
   lost_fields: Record<string, number>;
   split: { by: SplitBy; asked: SplitOptions["by"]; validation: number; salt: string; moved_to_training: number };
   warnings: string[];
@@ -67,11 +75,15 @@ export async function buildPairs(options: BuildPairsOptions): Promise<PairsSumma
   const output = options.output ?? dirname(paths[0] ?? "");
   await using index = await openRunIndex(paths);
   const draft = new PairsDraft({ ...options, output, contradictions: options.builder.contradictions });
-  const found = new PairYield();
+  const found = noYield();
   try {
     await draft.open();
-    if (options.builder.group_by === "prompt") await draftPrompts(index, options, draft, found, output);
-    else await draftTurns(index, options, draft, found);
+    for await (const batch of batchesOf(index, paths, options, output)) {
+      draft.add(batch);
+      addYield(found, batch.found);
+      const pressure = draft.pressure();
+      if (pressure !== undefined) await pressure;
+    }
     // While files of two builds stand side by side, no manifest may vouch for them.
     await rm(join(output, DATASET_MANIFEST), { force: true });
     const finished = await draft.finish();
@@ -83,49 +95,48 @@ export async function buildPairs(options: BuildPairsOptions): Promise<PairsSumma
   }
 }
 
-async function draftTurns(index: RunIndex, options: BuildPairsOptions, draft: PairsDraft, found: PairYield) {
-  const { builder, signal } = options;
-  for await (const runs of storedRuns(index, signal)) {
-    for (const { run } of runs) {
-      const turns = turnsOf(run, builder.step_name, found.skipped);
-      found.add(run, turns);
-      for (const turn of turns) {
-        draft.nextTurn();
-        for (const pair of builder.pairsOf(turn, found.skipped)) draft.add(pair, turn.source.group);
-      }
-      const pressure = draft.pressure();
-      if (pressure !== undefined) await pressure;
-    }
+/** The pairs of all runs, in order, some at a time; each batch is good until the next one is asked for. */
+function batchesOf(
+  index: RunIndex,
+  paths: readonly string[],
+  options: BuildPairsOptions,
+  output: string,
+): AsyncGenerator<PairBatch> {
+  if (options.builder.group_by === "prompt") return promptBatches(index, options, output);
+  const threads = threadsFor(index, options, options.threads);
+  return threads > 0 ? threadBatches(index, paths, options, threads) : turnBatches(index, options);
+}
+
+async function* turnBatches(index: RunIndex, options: BuildPairsOptions): AsyncGenerator<PairBatch> {
+  const batcher = new PairBatcher(options);
+  for await (const runs of storedRuns(index, options.signal)) {
+    for (const { run } of runs) batcher.addRun(run);
+    yield batcher.batch();
   }
 }
 
-async function draftPrompts(
-  index: RunIndex,
-  options: BuildPairsOptions,
-  draft: PairsDraft,
-  found: PairYield,
-  output: string,
-) {
+async function* promptBatches(index: RunIndex, options: BuildPairsOptions, output: string): AsyncGenerator<PairBatch> {
   const { builder, signal } = options;
+  const batcher = new PairBatcher(options);
   await using buckets = await openPromptBuckets(output, index.bytes);
   for await (const runs of storedRuns(index, signal)) {
     for (const { run } of runs) {
-      const turns = turnsOf(run, builder.step_name, found.skipped);
-      found.add(run, turns);
+      const turns = turnsOf(run, builder.step_name, batcher.found.skipped);
+      countRun(batcher.found, run, turns);
       for (const turn of turns) buckets.add(turn);
       const pressure = buckets.pressure();
       if (pressure !== undefined) await pressure;
     }
   }
   for await (const group of buckets.groups(signal)) {
-    draft.nextTurn();
-    for (const pair of builder.pairsOf(group.turn, found.skipped)) {
+    batcher.nextTurn();
+    for (const pair of builder.pairsOf(group.turn, batcher.found.skipped)) {
       const placed = group.place(pair);
-      draft.add(placed.pair, placed.group);
+      batcher.addPair(placed.pair, placed.group);
     }
-    const pressure = draft.pressure();
-    if (pressure !== undefined) await pressure;
+    if (batcher.bytes > BATCH_BYTES) yield batcher.batch();
   }
+  yield batcher.batch();
 }
 
 function summaryOf(
@@ -133,9 +144,11 @@ function summaryOf(
   output: string,
   index: RunIndex,
   found: PairYield,
-  { by, pairs, training, validation, moved_to_training, skipped, lost_fields, warnings }: Finished,
+  { by, pairs, training, validation, moved_to_training, skipped, warnings }: Finished,
 ): PairsSummary {
   const { split } = options;
+  // All tokens of the runs; those of the candidates alone when the runs counted none.
+  const tokens = found.run_tokens > 0 ? found.run_tokens : found.candidate_tokens;
   return {
     runs: found.runs,
     failed_runs: index.failed,
@@ -146,9 +159,9 @@ function summaryOf(
     validation,
     skipped: sorted({ ...found.skipped, ...skipped }),
     turns_without_signal: found.turns_without_signal,
-    pairs_per_1000_tokens: found.tokens > 0 ? (pairs * 1000) / found.tokens : null,
+    pairs_per_1000_tokens: tokens > 0 ? (pairs * 1000) / tokens : null,
     off_policy_candidates: found.off_policy_candidates,
-    lost_fields: sorted(lost_fields),
+    lost_fields: sorted(found.lost_fields),
     split: { by, asked: split.by, validation: split.validation, salt: SPLIT_SALT, moved_to_training },
     warnings: [...index.warnings, ...warnings],
     output,

@@ -38,8 +38,9 @@ export async function scoreRunFolder(
       example: (run) => examples.get(run),
       signal: stop,
       done: (evaluator, key) => done.has(`${evaluator}/${key}`),
-      onScore: (score) => scores.append(scrub(JSON.stringify(score))),
+      onScore: (score) => scores.appendSoon(scrub(JSON.stringify(score))),
     });
+    await scores.flush();
   }
   const summary = createScoreSummary(names);
   for await (const { value } of readJsonl(path)) summary.add(ScoreRecord.parse(value));

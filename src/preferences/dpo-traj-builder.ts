@@ -61,27 +61,45 @@ export type DpoTrajBuilderOptions = z.output<typeof DpoTrajBuilderOptions>;
  * `equal_scores`, `infinite_score_diff` (two finite scores too far apart), `equal_text`, `below_min_score_diff`,
  * `truncated_chosen` (the better one was cut off), and `over_max_pairs_per_turn`.
  */
+export class DpoTrajBuilder implements TrajectoryBuilder {
+  readonly step_name: string;
+  readonly group_by: "turn" | "prompt";
+  readonly contradictions: "drop" | "keep";
+  readonly #options: DpoTrajBuilderOptions;
+
+  constructor(options: DpoTrajBuilderOptions) {
+    this.step_name = options.ttc_step_name ?? options.custom_step_name ?? DEFAULT_STEP_NAME;
+    this.group_by = options.group_by;
+    this.contradictions = options.contradictions;
+    this.#options = options;
+  }
+
+  /** What a builder of this kind was made with, so that another thread can make the same; `undefined` for others. */
+  static optionsOf(builder: TrajectoryBuilder): DpoTrajBuilderOptions | undefined {
+    return #options in builder ? builder.#options : undefined;
+  }
+
+  pairsOf(turn: TurnRecord, skipped: SkipCounts): UnsplitPair[] {
+    const { pair_mode, exhaustive_pairs, policy_candidates_only, min_score_diff } = this.#options;
+    const pairMode = MODES[pair_mode ?? (exhaustive_pairs ? "all" : "best_vs_worst")];
+    if (turn.candidates.length < 2) {
+      count(skipped, "single_candidate");
+      return [];
+    }
+    const couples: Couple[] = [];
+    for (const group of contenderGroups(turn.candidates, policy_candidates_only, skipped)) {
+      pairMode(group, (better, worse) => consider(better, worse, min_score_diff, couples, skipped));
+    }
+    const prompts = new Map<Contender[], string>();
+    return capped(couples, this.#options.max_pairs_per_turn, skipped).map((couple) =>
+      pairOf(turn, couple, this.#options.reward_from_score_diff, prompts),
+    );
+  }
+}
+
+/** The builder of these options, as the others use it. */
 export function dpoTrajBuilder(options: DpoTrajBuilderOptions): TrajectoryBuilder {
-  const mode = options.pair_mode ?? (options.exhaustive_pairs ? "all" : "best_vs_worst");
-  return {
-    step_name: options.ttc_step_name ?? options.custom_step_name ?? DEFAULT_STEP_NAME,
-    group_by: options.group_by,
-    contradictions: options.contradictions,
-    pairsOf(turn, skipped) {
-      if (turn.candidates.length < 2) {
-        count(skipped, "single_candidate");
-        return [];
-      }
-      const couples: Couple[] = [];
-      for (const group of contenderGroups(turn.candidates, options.policy_candidates_only, skipped)) {
-        MODES[mode](group, (better, worse) => consider(better, worse, options.min_score_diff, couples, skipped));
-      }
-      const prompts = new Map<Contender[], string>();
-      return capped(couples, options.max_pairs_per_turn, skipped).map((couple) =>
-        pairOf(turn, couple, options.reward_from_score_diff, prompts),
-      );
-    },
-  };
+  return new DpoTrajBuilder(options);
 }
 
 /** `dpo_traj_builder` as it stands in the table of components. */

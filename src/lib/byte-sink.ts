@@ -1,0 +1,56 @@
+/** Takes text and bytes, one after another. */
+export interface ByteSink {
+  write(text: string): void;
+  /** The bytes are copied. */
+  writeBytes(bytes: Uint8Array): void;
+}
+
+/** Text as UTF-8 in memory that is used again and again: `clear` keeps it. Only growing makes new memory. */
+export class ByteBuffer implements ByteSink {
+  #memory: Buffer;
+  #end = 0;
+
+  /** `shared` memory can be seen by other threads. */
+  constructor(size: number, shared = false) {
+    this.#memory = shared ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+  }
+
+  get length(): number {
+    return this.#end;
+  }
+
+  /** The memory itself; it holds `length` bytes of content, until the next change. */
+  get memory(): ArrayBufferLike {
+    return this.#memory.buffer;
+  }
+
+  /** What was written; a view, good until the next change. */
+  bytes(): Buffer {
+    return this.#memory.subarray(0, this.#end);
+  }
+
+  clear(): void {
+    this.#end = 0;
+  }
+
+  write(text: string): void {
+    // A character of a text is at most three bytes in UTF-8; two of a pair are four.
+    this.#makeRoom(text.length * 3);
+    this.#end += this.#memory.write(text, this.#end);
+  }
+
+  writeBytes(bytes: Uint8Array): void {
+    this.#makeRoom(bytes.length);
+    this.#memory.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  #makeRoom(more: number): void {
+    if (this.#end + more <= this.#memory.length) return;
+    const size = Math.max(this.#end + more, this.#memory.length * 2);
+    const shared = this.#memory.buffer instanceof SharedArrayBuffer;
+    const bigger = shared ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+    bigger.set(this.bytes());
+    this.#memory = bigger;
+  }
+}

@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs";
+import { appendFile, mkdtemp, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
+import type { BuildPairsOptions } from "./pairs.ts";
+
+// Threads run built files alone; `npm test` builds them first.
+const dist = new URL("../../dist/", import.meta.url).pathname;
+const testBuilt = test.skipIf(!existsSync(join(dist, "pipeline/pairs-worker.js")));
+const FILES = ["pairs.jsonl", "dataset/training_file.jsonl", "dataset/validation_file.jsonl", "dataset/manifest.json"];
+
+async function build(runs: string, threads: number, change: Partial<BuildPairsOptions> = {}) {
+  const { buildPairs } = await import(join(dist, "pipeline/pairs.js"));
+  const { dpoTrajBuilder, DpoTrajBuilderOptions } = await import(join(dist, "preferences/dpo-traj-builder.js"));
+  const { nemoCustomizer } = await import(join(dist, "datasets/formats/nemo-customizer.js"));
+  const output = await mkdtemp(join(tmpdir(), "pairwright-threads-"));
+  await buildPairs({
+    runs: [runs],
+    output,
+    builder: dpoTrajBuilder(DpoTrajBuilderOptions.parse({})),
+    format: nemoCustomizer,
+    format_name: "nemo-customizer",
+    use_full_message_history: false,
+    deduplicate_pairs: true,
+    max_pairs: null,
+    seed: 0,
+    split: { validation: 0.2, by: "auto" },
+    threads,
+    ...change,
+  });
+  return Promise.all(FILES.map((file) => readFile(join(output, file), "utf8")));
+}
+
+/** Some megabytes, so that every thread has several turns. Prompts and pairs come again. */
+const manyRuns = () =>
+  runFolder(
+    Array.from({ length: 1500 }, (_, example) =>
+      storedRun(example, [
+        [`é ${example % 1400} ${"long ".repeat(200)}`, { a: 1, b: (example % 3) / 2, c: 0.25 }],
+        [`own ${example}`, { a: 0.5, b: 0 }],
+      ]),
+    ),
+  );
+
+testBuilt("however many threads make the pairs, the bytes are the same", async () => {
+  const runs = await manyRuns();
+  const alone = await build(runs, 0);
+  expect(alone[0]?.split("\n").length).toBeGreaterThan(3000);
+  for (const threads of [1, 2, 3]) expect(await build(runs, threads)).toEqual(alone);
+  const sample = await build(runs, 0, { max_pairs: 100 });
+  expect(await build(runs, 2, { max_pairs: 100 })).toEqual(sample);
+});
+
+testBuilt("a bad line in a thread is the error it would be here", async () => {
+  const runs = await manyRuns();
+  const { steps: _, ...stepless } = storedRun(1600, []);
+  await appendFile(join(runs, "runs.jsonl"), `${JSON.stringify({ ...stepless, steps: 1 })}\n`);
+  const where = expect.stringMatching(/runs\.jsonl:1501$/);
+  await expect(build(runs, 2)).rejects.toMatchObject({ code: "bad_line", where, exit_code: 2 });
+});
+
+testBuilt("threads stop with their caller", async () => {
+  const runs = await manyRuns();
+  await expect(build(runs, 2, { signal: AbortSignal.abort(new Error("stopped")) })).rejects.toThrow("stopped");
+});

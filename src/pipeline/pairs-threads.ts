@@ -1,0 +1,115 @@
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { nemoCustomizer } from "../datasets/formats/nemo-customizer.ts";
+import { type ErrorFacts, PairwrightError } from "../lib/errors.ts";
+import { DpoTrajBuilder, type DpoTrajBuilderOptions } from "../preferences/dpo-traj-builder.ts";
+import type { BatchOptions, PairBatch } from "./pairs-batch.ts";
+import type { RunIndex, RunLine } from "./pairs-index.ts";
+import { lineBatches } from "./pairs-source.ts";
+
+/** What a thread is started with: what it cannot be given as live parts. */
+export interface ThreadTask extends Omit<BatchOptions, "builder" | "format"> {
+  paths: readonly string[];
+  slots: number;
+  builder: DpoTrajBuilderOptions;
+}
+
+/** Lines to work on. The slot's last batch is no longer needed. */
+export interface Job {
+  slot: number;
+  lines: Omit<RunLine, "path" | "file">[];
+}
+
+export type JobResult = { batch: PairBatch } | { facts: ErrorFacts } | { error: unknown };
+
+/** Below this a thread's start costs more than it saves. */
+const WORTH_BYTES = 32 << 20;
+/** Each thread takes some 40 MB, and the one that writes can follow no more than so many. */
+const MAX_THREADS = 3;
+/** A thread works on one batch while the last one is taken over. */
+const SLOTS = 2;
+
+/**
+ * How many threads are to make pairs; 0 is none beside the caller's. They know our own parts alone, so a plugin's
+ * builder or format does without them, and so does source that runs without having been built.
+ */
+export function threadsFor(index: RunIndex, { builder, format }: BatchOptions, asked: number | undefined): number {
+  if (DpoTrajBuilder.optionsOf(builder) === undefined || format !== nemoCustomizer) return 0;
+  if (!import.meta.url.endsWith(".js")) return 0;
+  if (asked !== undefined) return asked;
+  return index.bytes < WORTH_BYTES ? 0 : Math.min(MAX_THREADS, availableParallelism());
+}
+
+/** The pairs of all runs, in order, made by `threads` threads; each batch is good until the next one is asked for. */
+export async function* threadBatches(
+  index: RunIndex,
+  paths: readonly string[],
+  options: BatchOptions & { signal?: AbortSignal | undefined },
+  threads: number,
+): AsyncGenerator<PairBatch> {
+  const builder = DpoTrajBuilder.optionsOf(options.builder);
+  if (builder === undefined) throw new TypeError("a thread cannot be given this builder");
+  const { use_full_message_history, split, max_pairs, seed, signal } = options;
+  const task = { paths, slots: SLOTS, builder, use_full_message_history, split, max_pairs, seed };
+  const workers = Array.from({ length: threads }, () => startThread(task));
+  const waiting: Promise<PairBatch>[] = [];
+  const batches = lineBatches(index);
+  let jobs = 0;
+  const start = () => {
+    const { done, value } = batches.next();
+    if (done) return;
+    // Jobs go round, and results are taken in the same order: so a slot's turn comes when it was taken over.
+    const worker = workers[jobs % threads];
+    const slot = Math.floor(jobs / threads) % SLOTS;
+    jobs += 1;
+    if (worker === undefined) return;
+    const result = worker.run({ slot, lines: value.map(({ path: _, file: __, ...line }) => line) });
+    // A fault is thrown when its turn comes.
+    result.catch(() => undefined);
+    waiting.push(result);
+  };
+  try {
+    for (let place = 0; place < threads * SLOTS; place += 1) start();
+    for (let batch = await waiting.shift(); batch !== undefined; batch = await waiting.shift()) {
+      signal?.throwIfAborted();
+      yield batch;
+      start();
+    }
+  } finally {
+    await Promise.all(workers.map((worker) => worker.stop()));
+  }
+}
+
+function startThread(task: ThreadTask): { run(job: Job): Promise<PairBatch>; stop(): Promise<unknown> } {
+  const worker = new Worker(new URL("./pairs-worker.js", import.meta.url), {
+    workerData: task,
+    // Runs die young: a larger nursery would only spread them over more memory.
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+  });
+  const ended = new Promise((resolve) => worker.once("exit", resolve));
+  const waiting: { resolve(batch: PairBatch): void; reject(error: unknown): void }[] = [];
+  let failure: { error: unknown } | undefined;
+  worker.on("message", (result: JobResult) => {
+    const asked = waiting.shift();
+    if ("batch" in result) asked?.resolve(result.batch);
+    else asked?.reject("facts" in result ? new PairwrightError(result.facts) : result.error);
+  });
+  const fail = (error: unknown) => {
+    failure ??= { error };
+    for (const asked of waiting.splice(0)) asked.reject(error);
+  };
+  worker.on("error", fail);
+  worker.on("exit", (code) => fail(new Error(`a thread that makes pairs ended with code ${code}`)));
+  return {
+    run(job) {
+      if (failure) return Promise.reject(failure.error);
+      worker.postMessage(job);
+      return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    },
+    // It ends what it has begun, which takes some milliseconds, and closes its files.
+    stop() {
+      worker.postMessage("stop");
+      return ended;
+    },
+  };
+}
