@@ -10,12 +10,12 @@ export function outputId({ example_id, rep, run_index }: RunKey): string {
   return `${example_id}${run_index > 0 ? `_run${run_index}` : ""}${rep > 0 ? `_rep${rep}` : ""}`;
 }
 
-/** Writes `<evaluator>_output.json`: the summary, then one item a run, in the order given. Streams; whole or not at all. */
+/** Writes `<evaluator>_output.json`: the summary, then one item a run, in the order given. Streams; whole or not at all. Gives back its SHA-256. */
 export async function writeEvaluatorOutput(
   path: string,
   summary: EvaluatorSummary,
   scores: AsyncIterable<ScoreRecord> | Iterable<ScoreRecord>,
-): Promise<void> {
+): Promise<string> {
   async function* chunks() {
     const { average_score, ...rest } = summary;
     const head = JSON.stringify({ average_score, ...rest }, null, 2).slice(0, -2);
@@ -23,7 +23,7 @@ export async function writeEvaluatorOutput(
     yield* jsonArray(scores, itemOf, "  ");
     yield "\n}\n";
   }
-  await writeFileWhole(path, chunks());
+  return writeFileWhole(path, chunks());
 }
 
 function itemOf(record: ScoreRecord): Record<string, unknown> {
@@ -55,13 +55,13 @@ export interface WorkflowOutputOptions {
 /**
  * Writes `workflow_output.json`: for each run the row's own fields with id, question, answer, generated answer and steps,
  * so that the file can be a data set again. A failed run has a null answer and its error in `run_error`. With `structure.disable` the
- * entries are the bare outputs. Streams; whole or not at all.
+ * entries are the bare outputs. Streams; whole or not at all. Gives back its SHA-256.
  */
 export async function writeWorkflowOutput(
   path: string,
   runs: AsyncIterable<RunWithRow> | Iterable<RunWithRow>,
   options: WorkflowOutputOptions,
-): Promise<void> {
+): Promise<string> {
   const types = options.step_types && new Set<string>(options.step_types);
   const entry = options.structure.disable
     ? ({ run }: RunWithRow) => run.output ?? null
@@ -70,7 +70,7 @@ export async function writeWorkflowOutput(
     yield* jsonArray(runs, entry, "");
     yield "\n";
   }
-  await writeFileWhole(path, chunks());
+  return writeFileWhole(path, chunks());
 }
 
 function entryOf({ run, row = {} }: RunWithRow, options: WorkflowOutputOptions, types: Set<string> | undefined) {

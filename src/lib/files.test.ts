@@ -15,7 +15,8 @@ test("a file made of many pieces is there whole, folders included", async () => 
   async function* pieces() {
     for (let index = 0; index < 50_000; index += 1) yield `piece ${index} and some more text to fill the buffer\n`;
   }
-  await writeFileWhole(path, pieces());
+  const sha256 = await writeFileWhole(path, pieces());
+  expect(sha256).toBe(await fileSha256(path));
 
   const lines = (await readFile(path, "utf8")).split("\n");
   expect(lines).toHaveLength(50_001);

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, type Hash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -8,21 +8,25 @@ const WRITE_AT = 1 << 20;
 
 /**
  * Writes a file whole or not at all: to a temporary name beside it, flushed to disk, then renamed.
- * Missing folders are made.
+ * Missing folders are made. Gives back the SHA-256 of what was written, in hexadecimal.
  */
-export async function writeFileWhole(path: string, chunks: string | AsyncIterable<string> | Iterable<string>) {
+export async function writeFileWhole(
+  path: string,
+  chunks: string | AsyncIterable<string> | Iterable<string>,
+): Promise<string> {
+  const digest = createHash("sha256");
   await mkdir(dirname(path), { recursive: true });
   const partial = `${path}.${randomBytes(4).toString("hex")}.partial`;
   try {
     const file = await open(partial, "wx");
     try {
-      if (typeof chunks === "string") await file.writeFile(chunks);
-      else await writeChunks(file, chunks);
+      await writeChunks(file, typeof chunks === "string" ? [chunks] : chunks, digest);
       await file.datasync();
     } finally {
       await file.close();
     }
     await rename(partial, path);
+    return digest.digest("hex");
   } catch (error) {
     await rm(partial, { force: true });
     throw error;
@@ -30,18 +34,26 @@ export async function writeFileWhole(path: string, chunks: string | AsyncIterabl
 }
 
 /** Small pieces go out together: a write of its own for each would cost more than making it. */
-async function writeChunks(file: FileHandle, chunks: AsyncIterable<string> | Iterable<string>): Promise<void> {
+async function writeChunks(
+  file: FileHandle,
+  chunks: AsyncIterable<string> | Iterable<string>,
+  digest: Hash,
+): Promise<void> {
   let waiting: string[] = [];
   let characters = 0;
+  async function write(): Promise<void> {
+    const bytes = Buffer.from(waiting.join(""), "utf8");
+    waiting = [];
+    characters = 0;
+    digest.update(bytes);
+    await file.appendFile(bytes);
+  }
   for await (const chunk of chunks) {
     waiting.push(chunk);
     characters += chunk.length;
-    if (characters < WRITE_AT) continue;
-    await file.appendFile(waiting.join(""));
-    waiting = [];
-    characters = 0;
+    if (characters >= WRITE_AT) await write();
   }
-  if (waiting.length > 0) await file.appendFile(waiting.join(""));
+  if (waiting.length > 0) await write();
 }
 
 /** SHA-256 of a file's bytes, in hexadecimal; read in pieces. */

@@ -16,7 +16,6 @@ import type { RunFolder } from "./run-folder.ts";
 import { type Done, whatIsDone } from "./run-index.ts";
 import type { RunOptions } from "./run-options.ts";
 import { scoreRunFolder } from "./score-run-folder.ts";
-import { writeOutputFiles } from "./write-output-files.ts";
 
 export interface EvaluateResult {
   run_dir: string;
@@ -73,13 +72,13 @@ export async function evaluateInto(
       seconds: (options.now() - started) / 1000,
       ...(played.stopped && { stopped: played.stopped }),
     };
-    if (!played.stopped) result.scores = await scoreUnlessStopped(parts, options, folder);
-    if (options.drain.aborted) result.stopped ??= "drained";
-    if (result.stopped) {
+    const scores = played.stopped ? undefined : await scoreUnlessStopped(parts, options, folder);
+    if (!scores) {
+      result.stopped ??= "drained";
       await folder.update({ status: "interrupted", got, usage });
       return { folder, result };
     }
-    await writeOutputFiles(parts, folder, result.scores);
+    result.scores = scores;
     result.seconds = (options.now() - started) / 1000;
     await folder.update({
       got,
@@ -95,12 +94,12 @@ export async function evaluateInto(
   }
 }
 
-/** No scores when it was stopped at once meanwhile: those made so far are in `scores.jsonl`. */
+/** Undefined when it was stopped meanwhile: the scores made so far are in `scores.jsonl`. */
 async function scoreUnlessStopped(parts: Parts, options: RunOptions, folder: RunFolder) {
   try {
     return await scoreRunFolder(parts, options, folder);
   } catch (error) {
-    if (options.stop.aborted) return {};
+    if (options.stop.aborted) return undefined;
     throw error;
   }
 }

@@ -83,6 +83,8 @@ export async function* threadBatches(
 function startThread(task: ThreadTask): { run(job: Job): Promise<PairBatch>; stop(): Promise<unknown> } {
   const worker = new Worker(new URL("./pairs-worker.js", import.meta.url), {
     workerData: task,
+    // Flags of the main thread, such as a loader's, are not for this one: it runs built files alone.
+    execArgv: [],
     // Runs die young: a larger nursery would only spread them over more memory.
     resourceLimits: { maxYoungGenerationSizeMb: 12 },
   });

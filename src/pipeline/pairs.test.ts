@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fileSha256 } from "../lib/files.ts";
 import { seededRandom } from "../lib/random.ts";
+import { contentHash } from "../preferences/content.ts";
+import type { Message } from "../records/message.ts";
 import { PreferencePair } from "../records/pair.ts";
 import type { RunRecord } from "../records/run.ts";
 import { buildOptions, jsonLines, type Replies, runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
@@ -230,6 +232,14 @@ test("by prompt, replies of several runs pair; equal ones are one with their mea
   expect((await readdir(more)).sort()).toEqual(["dataset", "pairs.jsonl", "runs.jsonl"]);
 });
 
+test("by prompt, pairs stand in the order of their prompts' hashes, whatever parts the runs are sorted in", async () => {
+  const folder = await runFolder(apart);
+  await buildPairs(buildOptions([folder], { builder: { group_by: "prompt" } }));
+  const hashes = (await jsonLines(folder, "pairs.jsonl")).map(({ prompt }) => contentHash(prompt as Message[]));
+  expect(hashes).toHaveLength(40);
+  expect(hashes).toEqual([...hashes].sort());
+});
+
 test("pairs that a row cannot hold are in pairs.jsonl alone, and counted", async () => {
   const call = {
     role: "assistant",
@@ -251,21 +261,31 @@ test("pairs that a row cannot hold are in pairs.jsonl alone, and counted", async
   });
 });
 
-test("metadata with a field called split does not lead the sides astray", async () => {
-  const { builder, ...options } = buildOptions([await runFolder(apart)], {
-    split: { validation: 0.5, by: "prompt" },
-    max_pairs: 30,
+test("other fields called split do not lead the sides astray when they are put right", async () => {
+  const shared = apart.map((run, example) => {
+    // Two examples share each prompt: first written by example, all sides are decided anew by prompt.
+    const input = [{ role: "user", content: [{ type: "text", text: `p${example % 20}`, split: "x" }] }];
+    const steps = run.steps.map((step, place) => {
+      const output = place === 0 ? `good ${example}` : "bad";
+      return { ...step, payload: { ...step.payload, data: { ...step.payload.data, input, output } } };
+    });
+    return { ...run, steps };
   });
+  const { builder, ...options } = buildOptions([await runFolder(shared)], { split: { validation: 0.5, by: "auto" } });
+  const metadata = { split: "x", deep: [{ split: "y" }] };
   const noisy = {
-    ...builder,
-    pairsOf: (...args: Parameters<typeof builder.pairsOf>) =>
-      builder.pairsOf(...args).map((pair) => ({ ...pair, metadata: { split: "x", deep: [{ split: "y" }] } })),
+    step_name: builder.step_name,
+    group_by: builder.group_by,
+    contradictions: builder.contradictions,
+    pairsOf: (...turn: Parameters<typeof builder.pairsOf>) =>
+      builder.pairsOf(...turn).map((pair) => ({ ...pair, metadata })),
   };
   const summary = await buildPairs({ ...options, builder: noisy });
+  expect(summary).toMatchObject({ pairs: 40, split: { by: "prompt" } });
   const pairs = await jsonLines(summary.output, "pairs.jsonl");
   expect(pairs.filter(({ split }) => split === "validation")).toHaveLength(summary.validation);
   expect(summary.validation).toBeGreaterThan(0);
-  for (const pair of pairs) expect(PreferencePair.parse(pair).metadata).toEqual({ split: "x", deep: [{ split: "y" }] });
+  for (const pair of pairs) expect(PreferencePair.parse(pair).metadata).toEqual(metadata);
 });
 
 test("no pairs at all is no error: the summary counts why, and the files are empty", async () => {

@@ -46,7 +46,7 @@ export function contenderGroups(
 function whyNot(candidate: CandidateRecord, policyOnly: boolean): string | undefined {
   if (policyOnly && candidate.model === null) return "not_policy";
   if (candidate.completion.length === 0 || isBlank(candidate.completion)) return "empty";
-  if (candidate.score === null || !Number.isFinite(candidate.score)) return "unscored";
+  if (!Number.isFinite(candidate.score)) return "unscored";
   if (endsWith(candidate.prompt, candidate.completion)) return "answer_in_prompt";
   return undefined;
 }

@@ -171,6 +171,11 @@ test("a retry pairs with replies to its own prompt only", () => {
   expect(build({ exhaustive_pairs: false }, given).names).toEqual(["a>b", "c>d"]);
 });
 
+test("a reply that its prompt ends with pairs with nothing, and the others do", () => {
+  const given = turn(["a", 0.5, answered], ["b", 1, answered], ["c", 0, answered]);
+  expect(build({}, given)).toMatchObject({ names: ["a>c"], skipped: { answer_in_prompt: 1 } });
+});
+
 test("an assistant message earlier in the conversation is no leak", () => {
   const prompt = [
     { role: "assistant" as const, content: "a" },
