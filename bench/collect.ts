@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { machine } from "./machine.ts";
 import { measured } from "./measured.ts";
 
-const GAMES = 200;
+/** As many as the peers were measured with, and ten times that: what is left when the start no longer counts. */
+const GAMES = [200, 2000];
 const dir = ".tmp/bench/collect";
 const config = "examples/tic-tac-toe/configs/config.yml";
 
@@ -19,9 +20,9 @@ interface Served {
 }
 
 /** Games from the empty board, the trained player X and O by turns. */
-async function writeGames(): Promise<string> {
-  const path = `${dir}/games.jsonl`;
-  const rows = Array.from({ length: GAMES }, (_, index) =>
+async function writeGames(count: number): Promise<string> {
+  const path = `${dir}/games-${count}.jsonl`;
+  const rows = Array.from({ length: count }, (_, index) =>
     JSON.stringify({ id: `game-${index}`, question: "Play a game.", trained_player: index % 2 === 0 ? "X" : "O" }),
   );
   await mkdir(dir, { recursive: true });
@@ -71,7 +72,7 @@ async function run(latency_ms: number, concurrency: number, games: string): Prom
     `peak ${result.peak_mb.toFixed(0)} MB`,
     `at most ${served.peak} requests at once`,
   ];
-  // A turn's candidates go out together: a game takes as many latencies as it has model turns (and retries).
+  // A turn's candidates go out together: a game takes as many latencies as it has model turns.
   if (latency_ms > 0) {
     const ideal = ((served.calls / 3) * (latency_ms / 1000)) / concurrency;
     line.push(`ideal ${ideal.toFixed(2)} s, ratio ${(playing / ideal).toFixed(2)}`);
@@ -79,13 +80,16 @@ async function run(latency_ms: number, concurrency: number, games: string): Prom
   console.log(line.join(" | "));
 }
 
-console.log(`collect, ${GAMES} games of tic-tac-toe, 3 candidates a turn (${machine()})`);
-const games = await writeGames();
-for (const [latency, concurrency] of [
-  [0, 8],
-  [0, 64],
-  [50, 8],
-  [50, 64],
-] as const)
-  await run(latency, concurrency, games);
+for (const count of GAMES) {
+  console.log(`collect, ${count} games of tic-tac-toe, 3 candidates a turn (${machine()})`);
+  const games = await writeGames(count);
+  for (const [latency, concurrency] of [
+    [0, 8],
+    [0, 64],
+    [50, 8],
+    [50, 64],
+  ] as const) {
+    await run(latency, concurrency, games);
+  }
+}
 await rm(dir, { recursive: true, force: true });

@@ -11,7 +11,7 @@ import { performance } from "node:perf_hooks";
 
 const TURNS = 10;
 const CANDIDATES = 4;
-const dist = (path: string) => new URL(`../${process.env.BENCH_DIST ?? "dist"}/${path}`, import.meta.url).href;
+const dist = (path: string) => new URL(`../dist/${path}`, import.meta.url).href;
 
 function step(example: number, turn: number, candidate: number) {
   const position = `position ${example}/${turn} `;
@@ -63,26 +63,34 @@ function writeRuns(path: string, candidates: number): void {
   closeSync(file);
 }
 
-function measure(folder: string, argv: string[]): { seconds: number; peakMb: number; pairs: number } {
+interface Measured {
+  seconds: number;
+  pairs: number;
+  peakMb: number;
+  cpu: number;
+}
+
+function measure(folder: string, threads: number | undefined): Measured {
   const script = `
     const { buildPairs } = await import(${JSON.stringify(dist("pipeline/pairs.js"))});
     const { dpoTrajBuilder, DpoTrajBuilderOptions } = await import(${JSON.stringify(dist("preferences/dpo-traj-builder.js"))});
     const { nemoCustomizer } = await import(${JSON.stringify(dist("datasets/formats/nemo-customizer.js"))});
     const started = performance.now();
     const { pairs } = await buildPairs({
-      runs: [${JSON.stringify(folder)}], builder: dpoTrajBuilder(DpoTrajBuilderOptions.parse(${process.env.BENCH_BUILDER ?? "{}"})),
+      runs: [${JSON.stringify(folder)}], builder: dpoTrajBuilder(DpoTrajBuilderOptions.parse({})),
       format: nemoCustomizer, format_name: "nemo-customizer", use_full_message_history: false,
-      deduplicate_pairs: true, max_pairs: null, seed: 0, split: { validation: 0.2, by: ${JSON.stringify(process.env.BENCH_BY ?? "auto")} },
+      deduplicate_pairs: true, max_pairs: null, seed: 0, split: { validation: 0.2, by: "auto" }, threads: ${threads},
     });
     const seconds = (performance.now() - started) / 1000;
-    const cpu = process.cpuUsage();
-    console.log(JSON.stringify({ seconds, pairs, peakMb: process.resourceUsage().maxRSS / 1024, user: cpu.user / 1e6, system: cpu.system / 1e6 }));`;
-  const child = spawnSync(process.execPath, [...argv, "--input-type=module", "-e", script], { encoding: "utf8" });
+    const { user, system } = process.cpuUsage();
+    const peakMb = process.resourceUsage().maxRSS / 1024;
+    console.log(JSON.stringify({ seconds, pairs, peakMb, cpu: (user + system) / 1e6 }));`;
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
   if (child.status !== 0) throw new Error(child.stderr);
-  return JSON.parse(child.stdout) as { seconds: number; peakMb: number; pairs: number };
+  return JSON.parse(child.stdout) as Measured;
 }
 
-const sizes = process.argv.slice(2).map(Number);
+const sizes = process.argv.slice(2).map(Number).filter(Number.isFinite);
 const root = join(import.meta.dirname, "../.tmp/bench-pairs");
 console.log(`${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores, Node ${process.version}`);
 for (const candidates of sizes.length > 0 ? sizes : [100_000, 1_000_000]) {
@@ -96,16 +104,12 @@ for (const candidates of sizes.length > 0 ? sizes : [100_000, 1_000_000]) {
     `${candidates} candidates: ${megabytes.toFixed(0)} MB of runs, made in ${((performance.now() - made) / 1000).toFixed(1)} s`,
   );
   // The first build also warms the disk's cache; each later one replaces its files.
-  for (let round = 0; round < 3; round += 1) {
-    const { seconds, peakMb, pairs, ...rest } = measure(
-      folder,
-      (process.env.BENCH_NODE ?? "").split(" ").filter(Boolean),
-    );
+  for (const threads of [undefined, undefined, 0]) {
+    const { seconds, pairs, peakMb, cpu } = measure(folder, threads);
     const rate = Math.round(candidates / seconds);
-    console.log(
-      `  ${pairs} pairs in ${seconds.toFixed(2)} s: ${rate} candidates/s, peak ${peakMb.toFixed(0)} MB`,
-      rest,
-    );
+    const how = threads === undefined ? "usual threads" : `${threads} threads beside`;
+    const figures = `${rate} candidates/s, ${cpu.toFixed(1)} s of processor, peak ${peakMb.toFixed(0)} MB`;
+    console.log(`  ${how}: ${pairs} pairs in ${seconds.toFixed(2)} s: ${figures}`);
   }
-  if (process.env.BENCH_KEEP === undefined) rmSync(root, { recursive: true, force: true });
+  rmSync(root, { recursive: true, force: true });
 }

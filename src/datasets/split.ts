@@ -1,5 +1,6 @@
+import { Column } from "../lib/column.ts";
 import { hashFraction, sha256 } from "../lib/hash.ts";
-import { grown, type Key, KeyTable, keyOfHex } from "../lib/key-table.ts";
+import { type Key, KeyTable, keyOfHex } from "../lib/key-table.ts";
 
 /** Part of what is hashed for a key's side. Never changed: with another salt every side would move. */
 export const SPLIT_SALT = "pairwright/split/1";
@@ -101,11 +102,11 @@ export class SplitSurvey {
   readonly #asked: SplitOptions["by"];
   readonly #prompts = new KeyTable();
   /** Of each prompt: on which sides its pairs stand when split by example or group. */
-  #promptSides = new Uint8Array(1024);
+  readonly #promptSides = Column.uint8();
   /** Of each prompt: the example that brought it first. */
-  #promptExample = new Uint32Array(1024);
-  #pairPrompt = new Uint32Array(1024);
-  #pairSides = new Uint8Array(1024);
+  readonly #promptExample = Column.uint32();
+  readonly #pairPrompt = Column.uint32();
+  readonly #pairSides = Column.uint8();
   #pairs = 0;
   #shared = false;
 
@@ -118,17 +119,16 @@ export class SplitSurvey {
     const before = this.#prompts.size;
     const prompt = this.#prompts.add(hi, lo);
     if (prompt === before) {
-      this.#promptSides = grown(this.#promptSides, prompt + 1);
-      this.#promptExample = grown(this.#promptExample, prompt + 1);
-      this.#promptExample[prompt] = example;
-    } else if (this.#promptExample[prompt] !== example) {
+      this.#promptExample.set(prompt, example);
+    } else if (this.#promptExample.get(prompt) !== example) {
       this.#shared = true;
     }
-    this.#promptSides[prompt] = (this.#promptSides[prompt] ?? 0) | (own === "training" ? IN_TRAINING : IN_VALIDATION);
-    this.#pairPrompt = grown(this.#pairPrompt, this.#pairs + 1);
-    this.#pairSides = grown(this.#pairSides, this.#pairs + 1);
-    this.#pairPrompt[this.#pairs] = prompt;
-    this.#pairSides[this.#pairs] = (own === "validation" ? KEY_SIDE : 0) | (prompts === "validation" ? PROMPT_SIDE : 0);
+    this.#promptSides.set(prompt, this.#promptSides.get(prompt) | (own === "training" ? IN_TRAINING : IN_VALIDATION));
+    this.#pairPrompt.set(this.#pairs, prompt);
+    this.#pairSides.set(
+      this.#pairs,
+      (own === "validation" ? KEY_SIDE : 0) | (prompts === "validation" ? PROMPT_SIDE : 0),
+    );
     this.#pairs += 1;
   }
 
@@ -136,10 +136,10 @@ export class SplitSurvey {
   decide(): Split {
     const by: SplitBy = this.#asked === "auto" ? (this.#shared ? "prompt" : "example") : this.#asked;
     const sideOf = (pair: number): { side: Side; moved: boolean } => {
-      const sides = this.#pairSides[pair] ?? 0;
+      const sides = this.#pairSides.get(pair);
       if (by === "prompt") return (sides & PROMPT_SIDE) === 0 ? STAYS.training : STAYS.validation;
       if ((sides & KEY_SIDE) === 0) return STAYS.training;
-      const shared = ((this.#promptSides[this.#pairPrompt[pair] ?? 0] ?? 0) & IN_TRAINING) !== 0;
+      const shared = (this.#promptSides.get(this.#pairPrompt.get(pair)) & IN_TRAINING) !== 0;
       return shared ? MOVED : STAYS.validation;
     };
     return { by, sideOf };

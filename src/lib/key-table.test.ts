@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { grown, KeyTable, keyOfHex } from "./key-table.ts";
+import { KeyTable, keyOfHex } from "./key-table.ts";
 import { seededRandom } from "./random.ts";
 
 test("numbers keys in the order they come, and knows each again", () => {
@@ -25,12 +25,4 @@ test("numbers keys in the order they come, and knows each again", () => {
 
 test("a key is the first 64 bits of a digest", () => {
   expect(keyOfHex("ffffffff00000001abcd")).toEqual({ hi: 0xffffffff, lo: 1 });
-});
-
-test("a typed array grows with what it holds", () => {
-  const before = Uint32Array.of(7, 8);
-  expect(grown(before, 2)).toBe(before);
-  const after = grown(before, 3);
-  expect(after.length).toBeGreaterThanOrEqual(3);
-  expect([...after.subarray(0, 3)]).toEqual([7, 8, 0]);
 });

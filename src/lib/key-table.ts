@@ -1,3 +1,5 @@
+import { Column } from "./column.ts";
+
 /** 64 bits of a key, as two unsigned halves: what `KeyTable` compares. */
 export interface Key {
   hi: number;
@@ -18,8 +20,8 @@ const NOBODY = -1;
  */
 export class KeyTable {
   #slots = new Int32Array(1024).fill(NOBODY);
-  #hi = new Uint32Array(512);
-  #lo = new Uint32Array(512);
+  readonly #hi = Column.uint32();
+  readonly #lo = Column.uint32();
   #size = 0;
 
   get size(): number {
@@ -39,12 +41,8 @@ export class KeyTable {
     const known = this.#slots[slot] ?? NOBODY;
     if (known !== NOBODY) return known;
     const index = this.#size;
-    if (index === this.#hi.length) {
-      this.#hi = grown(this.#hi, index + 1);
-      this.#lo = grown(this.#lo, index + 1);
-    }
-    this.#hi[index] = high;
-    this.#lo[index] = low;
+    this.#hi.set(index, high);
+    this.#lo.set(index, low);
     this.#slots[slot] = index;
     this.#size += 1;
     if (this.#size * 2 > this.#slots.length) this.#spread(this.#slots.length * 2);
@@ -56,7 +54,7 @@ export class KeyTable {
     let slot = (lo ^ Math.imul(hi, 0x9e3779b1)) & mask;
     for (;;) {
       const index = this.#slots[slot] ?? NOBODY;
-      if (index === NOBODY || (this.#lo[index] === lo && this.#hi[index] === hi)) return slot;
+      if (index === NOBODY || (this.#lo.get(index) === lo && this.#hi.get(index) === hi)) return slot;
       slot = (slot + 1) & mask;
     }
   }
@@ -64,18 +62,7 @@ export class KeyTable {
   #spread(length: number): void {
     this.#slots = new Int32Array(length).fill(NOBODY);
     for (let index = 0; index < this.#size; index += 1) {
-      this.#slots[this.#slotOf(this.#hi[index] ?? 0, this.#lo[index] ?? 0)] = index;
+      this.#slots[this.#slotOf(this.#hi.get(index), this.#lo.get(index))] = index;
     }
   }
-}
-
-type Typed = Uint8Array | Uint32Array | Float64Array;
-
-/** The same typed array with room for at least `length` entries; grows by half, so that appending stays cheap. */
-export function grown<T extends Typed>(array: T, length: number): T {
-  if (array.length >= length) return array;
-  const Maker = array.constructor as new (length: number) => T;
-  const bigger = new Maker(Math.max(length, Math.ceil(array.length * 1.5), 1024));
-  bigger.set(array);
-  return bigger;
 }

@@ -30,6 +30,8 @@ export async function collectParts(parts: Parts, options: RunOptions): Promise<C
       seed: options.seed,
       split,
       signal: options.stop,
+      // Threads have heaps of their own, and this process has grown one already.
+      threads: 0,
     });
     if (pairs.pairs > 0) await recordSplit(parts.output_dir, pairs.split);
     const { turns, candidates, training, validation, skipped } = pairs;

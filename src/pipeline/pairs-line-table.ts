@@ -1,6 +1,6 @@
-import { grown } from "../lib/key-table.ts";
+import { Column } from "../lib/column.ts";
 
-type Column = "place" | "number" | "offset" | "length" | "example_index" | "rep" | "run_index" | "state";
+type ColumnName = "place" | "number" | "offset" | "length" | "example_index" | "rep" | "run_index" | "state";
 const COUNTS = 0;
 const FAILED = 1;
 const SUPERSEDED = 2;
@@ -21,15 +21,15 @@ export interface LineEntry {
 
 /** The lines of some `runs.jsonl` files as columns of numbers: about 64 bytes a line, and its key. */
 export class LineTable {
-  readonly #columns: Record<Column, Float64Array> = {
-    place: new Float64Array(0),
-    number: new Float64Array(0),
-    offset: new Float64Array(0),
-    length: new Float64Array(0),
-    example_index: new Float64Array(0),
-    rep: new Float64Array(0),
-    run_index: new Float64Array(0),
-    state: new Float64Array(0),
+  readonly #columns: Record<ColumnName, Column> = {
+    place: Column.float64(),
+    number: Column.float64(),
+    offset: Column.float64(),
+    length: Column.float64(),
+    example_index: Column.float64(),
+    rep: Column.float64(),
+    run_index: Column.float64(),
+    state: Column.float64(),
   };
   #size = 0;
   /** Key -> its last line so far. */
@@ -44,17 +44,16 @@ export class LineTable {
     const line = this.#size;
     this.#size += 1;
     const values = { ...numbers, state: failed ? FAILED : COUNTS };
-    for (const [column, value] of Object.entries(values) as [Column, number][]) {
-      this.#columns[column] = grown(this.#columns[column], this.#size);
-      this.#columns[column][line] = value;
+    for (const [column, value] of Object.entries(values) as [ColumnName, number][]) {
+      this.#columns[column].set(line, value);
     }
     const before = this.#latest.get(key);
-    if (before !== undefined) this.#columns.state[before] = SUPERSEDED;
+    if (before !== undefined) this.#columns.state.set(before, SUPERSEDED);
     this.#latest.set(key, line);
   }
 
-  get(column: Column, line: number): number {
-    return this.#columns[column][line] ?? 0;
+  get(column: ColumnName, line: number): number {
+    return this.#columns[column].get(line);
   }
 
   /** The lines to read, in order, and how many were not among them. */

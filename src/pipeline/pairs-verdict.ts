@@ -1,5 +1,6 @@
 import { type Side, type SplitBy, type SplitOptions, SplitSurvey } from "../datasets/split.ts";
-import { grown, KeyTable } from "../lib/key-table.ts";
+import { Column } from "../lib/column.ts";
+import { KeyTable } from "../lib/key-table.ts";
 import type { SkipCounts } from "../registry/training.ts";
 import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./pairs-batch.ts";
 
@@ -42,10 +43,10 @@ export class VerdictSurvey {
   readonly #split: SplitSurvey;
   /** A prompt with two replies, whichever was preferred. */
   readonly #couples = new KeyTable();
-  #directions = new Uint8Array(1024);
-  #coupleOf = new Uint32Array(1024);
-  #flags = new Uint8Array(1024);
-  #draws = new Float64Array(0);
+  readonly #directions = Column.uint8();
+  readonly #coupleOf = Column.uint32();
+  readonly #flags = Column.uint8();
+  readonly #draws = Column.float64();
   #size = 0;
   #duplicates = 0;
 
@@ -65,14 +66,13 @@ export class VerdictSurvey {
     const hi = Math.imul(facts[at + COLUMNS.prompt_hi] ?? 0, 0x9e3779b1) + chosenHi + rejectedHi;
     const lo = Math.imul(facts[at + COLUMNS.prompt_lo] ?? 0, 0x85ebca6b) + chosenLo + rejectedLo;
     const couple = this.#couples.add(hi, lo);
-    this.#directions = grown(this.#directions, couple + 1);
-    const known = this.#directions[couple] ?? 0;
+    const known = this.#directions.get(couple);
     const direction = (chosenHi !== rejectedHi ? chosenHi > rejectedHi : chosenLo > rejectedLo) ? FORWARD : BACKWARD;
     if ((known & direction) !== 0 && this.#options.deduplicate_pairs) {
       this.#duplicates += 1;
       return false;
     }
-    this.#directions[couple] = known | direction;
+    this.#directions.set(couple, known | direction);
     this.#keep(facts, at, couple);
     return true;
   }
@@ -80,11 +80,9 @@ export class VerdictSurvey {
   #keep(facts: Uint32Array, at: number, couple: number): void {
     const pair = this.#size;
     this.#size += 1;
-    this.#coupleOf = grown(this.#coupleOf, this.#size);
-    this.#coupleOf[pair] = couple;
-    this.#flags = grown(this.#flags, this.#size);
+    this.#coupleOf.set(pair, couple);
     const flags = facts[at + COLUMNS.flags] ?? 0;
-    this.#flags[pair] = flags;
+    this.#flags.set(pair, flags);
     this.#split.add(
       facts[at + COLUMNS.row_prompt_hi] ?? 0,
       facts[at + COLUMNS.row_prompt_lo] ?? 0,
@@ -93,13 +91,12 @@ export class VerdictSurvey {
       (flags & FLAG.prompt_validation) === 0 ? "training" : "validation",
     );
     if (this.#options.max_pairs === null) return;
-    this.#draws = grown(this.#draws, this.#size);
-    this.#draws[pair] = (facts[at + COLUMNS.draw_hi] ?? 0) * 2 ** 26 + (facts[at + COLUMNS.draw_lo] ?? 0);
+    this.#draws.set(pair, (facts[at + COLUMNS.draw_hi] ?? 0) * 2 ** 26 + (facts[at + COLUMNS.draw_lo] ?? 0));
   }
 
   /** On which side a pair was written at first, and whether there is a row of it. */
   guessOf(pair: number): { side: Side; hasRow: boolean } {
-    const flags = this.#flags[pair] ?? 0;
+    const flags = this.#flags.get(pair);
     const side = (flags & FLAG.guessed_validation) === 0 ? "training" : "validation";
     return { side, hasRow: (flags & FLAG.has_row) !== 0 };
   }
@@ -159,7 +156,7 @@ export class VerdictSurvey {
     let staying = this.#size;
     if (this.#options.contradictions === "drop") {
       for (let pair = 0; pair < this.#size; pair += 1) {
-        if (this.#directions[this.#coupleOf[pair] ?? 0] !== BOTH) continue;
+        if (this.#directions.get(this.#coupleOf.get(pair)) !== BOTH) continue;
         left[pair] = 1;
         staying -= 1;
       }
@@ -178,14 +175,14 @@ export class VerdictSurvey {
     const draws = new Float64Array(staying);
     let next = 0;
     for (let pair = 0; pair < this.#size; pair += 1) {
-      if (left[pair] === 0) draws[next++] = this.#draws[pair] ?? 0;
+      if (left[pair] === 0) draws[next++] = this.#draws.get(pair);
     }
     draws.sort();
     const limit = draws[max - 1] ?? 0;
     let atLimit = max - draws.indexOf(limit);
     for (let pair = 0; pair < this.#size; pair += 1) {
       if (left[pair] === 1) continue;
-      const draw = this.#draws[pair] ?? 0;
+      const draw = this.#draws.get(pair);
       if (draw > limit || (draw === limit && atLimit-- <= 0)) left[pair] = 1;
     }
   }

@@ -1,5 +1,6 @@
+import { Column } from "../lib/column.ts";
 import { sha256 } from "../lib/hash.ts";
-import { grown, KeyTable, keyOfHex } from "../lib/key-table.ts";
+import { KeyTable, keyOfHex } from "../lib/key-table.ts";
 import { type LintRow, lintRowOf } from "./lint-row.ts";
 
 /** What counts as a fault, where that is a matter of degree. */
@@ -91,13 +92,13 @@ class LintSurvey {
   readonly #faults: Record<string, number> = {};
   readonly #findings: Finding[] = [];
   readonly #couples = new KeyTable();
-  #directions = new Uint8Array(1024);
-  #coupleLine = new Uint32Array(1024);
+  readonly #directions = Column.uint8();
+  readonly #coupleLine = Column.uint32();
   readonly #prompts = new KeyTable();
-  #promptSides = new Uint8Array(1024);
+  readonly #promptSides = Column.uint8();
   readonly #examples = new KeyTable();
-  #exampleRows = new Uint32Array(1024);
-  #exampleLine = new Uint32Array(1024);
+  readonly #exampleRows = Column.uint32();
+  readonly #exampleLine = Column.uint32();
   #rows = 0;
   #read = 0;
   #differences = 0;
@@ -121,10 +122,9 @@ class LintSurvey {
     this.#lookAtSide(row.side ?? at.side, prompt, at);
     const { hi, lo } = keyOfHex(sha256(row.example));
     const example = this.#examples.add(hi, lo);
-    this.#exampleRows = grown(this.#exampleRows, example + 1);
-    this.#exampleLine = grown(this.#exampleLine, example + 1);
-    this.#exampleRows[example] = (this.#exampleRows[example] ?? 0) + 1;
-    if (this.#exampleRows[example] === 1) this.#exampleLine[example] = at.line;
+    const before = this.#exampleRows.get(example);
+    this.#exampleRows.set(example, before + 1);
+    if (before === 0) this.#exampleLine.set(example, at.line);
     const difference = row.lengths.chosen - row.lengths.rejected;
     this.#differences += difference;
     this.#squares += difference ** 2;
@@ -144,9 +144,9 @@ class LintSurvey {
       );
     }
     for (let example = 0; rows >= ENOUGH_ROWS && example < this.#examples.size; example += 1) {
-      const share = (this.#exampleRows[example] ?? 0) / rows;
+      const share = this.#exampleRows.get(example) / rows;
       if (share <= this.#options.max_example_share) continue;
-      const line = this.#exampleLine[example] ?? 0;
+      const line = this.#exampleLine.get(example);
       const percent = (share * 100).toFixed(0);
       this.#find(
         "dominating_example",
@@ -178,29 +178,26 @@ class LintSurvey {
     const [first, second] = row.chosen > row.rejected ? [row.chosen, row.rejected] : [row.rejected, row.chosen];
     const replies = keyOfHex(sha256(JSON.stringify([first, second])));
     const couple = this.#couples.add(replies.hi + Math.imul(prompt.hi, 3), replies.lo + Math.imul(prompt.lo, 3));
-    this.#directions = grown(this.#directions, couple + 1);
-    this.#coupleLine = grown(this.#coupleLine, couple + 1);
-    const known = this.#directions[couple] ?? 0;
+    const known = this.#directions.get(couple);
     const direction = row.chosen === first ? FORWARD : BACKWARD;
-    const line = this.#coupleLine[couple] ?? 0;
+    const line = this.#coupleLine.get(couple);
     if ((known & direction) !== 0)
       this.#find("duplicate", at, `the same pair stood before, on line ${line} or after it`);
     else if (known !== 0) this.#find("contradiction", at, `prefers the reply that line ${line} rejects`);
-    if (known === 0) this.#coupleLine[couple] = at.line;
-    this.#directions[couple] = known | direction;
+    if (known === 0) this.#coupleLine.set(couple, at.line);
+    this.#directions.set(couple, known | direction);
   }
 
   #lookAtSide(side: LintRow["side"], { hi, lo }: { hi: number; lo: number }, at: RowToLint): void {
     if (side === undefined) return;
     const prompt = this.#prompts.add(hi, lo);
-    this.#promptSides = grown(this.#promptSides, prompt + 1);
-    const known = this.#promptSides[prompt] ?? 0;
+    const known = this.#promptSides.get(prompt);
     const now = known | (side === "training" ? 1 : 2);
     // Said once of each prompt: when its second side is seen.
     if (known !== 0 && known !== 3 && now === 3) {
       this.#find("split_overlap", at, "this prompt stands in training and in validation");
     }
-    this.#promptSides[prompt] = now;
+    this.#promptSides.set(prompt, now);
   }
 
   #find(kind: FaultKind, at: RowToLint | undefined, message: string): void {
