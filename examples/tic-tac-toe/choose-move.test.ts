@@ -129,6 +129,8 @@ test("without a model every legal move is as likely, by the slot's own chance, a
     text: "<move>\n  <row>3</row>\n  <col>3</col>\n</move>",
     prompt: PROMPT,
     value: { row: 3, col: 3 },
+    // Code, not a model: pairs of policy candidates leave it out.
+    model: null,
   });
 });
 

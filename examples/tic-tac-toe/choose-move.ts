@@ -45,7 +45,7 @@ export function randomMove({ board, prompt, random }: Pick<ChooseMoveInput, "boa
   const moves = legalMoves(board);
   const move = moves[Math.floor(random() * moves.length)];
   if (!move) throw new RangeError("there is no empty square left");
-  return { text: formatMove(move), prompt, value: move };
+  return { text: formatMove(move), prompt, value: move, model: null };
 }
 
 /**

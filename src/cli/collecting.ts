@@ -92,9 +92,15 @@ function runOptions(flags: Record<string, unknown>) {
     policy_only: flags.policyOnly === true,
     skip_workflow: flags.skipWorkflow === true,
     skip_completed_entries: flags.skipCompletedEntries === true,
-    ...(path !== "$" && { result_of: parseJsonPath(path) }),
+    ...(path !== "$" && { result_of: parseJsonPath(path), result_json_path: path }),
+    ...(typeof flags.endpoint === "string" && { endpoint: withoutUserinfo(flags.endpoint) }),
     ...(typeof flags.resume === "string" || flags.resume === true ? { resume: flags.resume } : {}),
   };
+}
+
+/** An address as it may be kept: a user's name and password stay out. */
+function withoutUserinfo(endpoint: string): string {
+  return endpoint.replace(/^([a-z]+:\/\/)[^/?#]*@/i, "$1");
 }
 
 function endpointOf(flags: Record<string, unknown>): { url: string; timeout_seconds: number } | undefined {

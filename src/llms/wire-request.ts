@@ -27,7 +27,7 @@ export function wireRequest(configured: ModelOptions, messages: readonly Message
     temperature: options.temperature ?? configured.temperature,
     top_p: options.top_p ?? configured.top_p,
     max_tokens: options.max_tokens ?? configured.max_tokens,
-    seed: options.seed ?? configured.seed,
+    seed: options.seed ?? configured.seed ?? options.fallback_seed,
     n: options.n ?? configured.n,
     stop: options.stop ?? configured.stop,
     logprobs: options.logprobs,

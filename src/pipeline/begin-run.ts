@@ -16,7 +16,11 @@ export async function beginRun(parts: Parts, options: RunOptions, examples: numb
   const asked = askedFor(options);
   if (options.resume !== undefined && options.resume !== false) {
     const name = typeof options.resume === "string" ? options.resume : undefined;
-    const manifest = await findUnfinishedRun(parts.output_dir, name);
+    const manifest = await findUnfinishedRun(parts.output_dir, {
+      name,
+      command: options.command,
+      shard: options.shard,
+    });
     if (manifest) {
       await refuseChanges(parts, manifest, { ...asked, inputs });
       options.log.info(`going on with run ${manifest.run_id}`);
@@ -27,9 +31,8 @@ export async function beginRun(parts: Parts, options: RunOptions, examples: numb
     options.log.info(`${parts.output_dir} holds no unfinished run: starting a new one`);
   }
 
-  const folder = await createRunFolder(parts.output_dir, {
-    command: options.command,
-    status: "running",
+  const first = {
+    status: "running" as const,
     pairwright_version: options.version,
     node_version: process.versions.node,
     started_at: new Date(options.now()).toISOString(),
@@ -43,31 +46,52 @@ export async function beginRun(parts: Parts, options: RunOptions, examples: numb
     notes: [
       "seeds are sent with every model call; whether the same seed gives the same reply is the server's promise, not ours",
     ],
-  });
-  await writeConfig(parts, folder);
+  };
+  // The configuration first: a folder with a manifest has all that a resumption compares.
+  const folder = await createRunFolder(parts.output_dir, first, (dir) => writeConfig(parts, dir));
+  if (parts.config) for (const name of CONFIG_FILES) await folder.publish(name);
   return folder;
 }
 
-type Asked = Pick<RunManifest, "seed" | "reps" | "policy_only"> & { shard?: { index: number; of: number } };
+type Asked = Pick<RunManifest, "command" | "seed" | "reps" | "policy_only" | "options"> & {
+  shard?: { index: number; of: number };
+};
 
-function askedFor({ seed, reps, policy_only, shard }: RunOptions): Asked {
-  return { seed, reps, policy_only: policy_only ?? false, ...(shard && { shard }) };
+function askedFor(options: RunOptions): Asked {
+  const { command, seed, reps, policy_only, shard, endpoint, result_json_path } = options;
+  return {
+    command,
+    seed,
+    reps,
+    policy_only: policy_only ?? false,
+    options: {
+      ...(endpoint !== undefined && { endpoint }),
+      ...(result_json_path !== undefined && { result_json_path }),
+      ...(options.skip_workflow && { skip_workflow: true }),
+      ...(options.skip_completed_entries && { skip_completed_entries: true }),
+    },
+    ...(shard && { shard }),
+  };
 }
 
-async function writeConfig(parts: Parts, folder: RunFolder): Promise<void> {
+const CONFIG_FILES = ["config_effective.yml", "config_original.yml"];
+
+async function writeConfig(parts: Parts, dir: string): Promise<void> {
   if (!parts.config) return;
   const scrub = scrubber(parts.secrets);
-  await writeFileWhole(folder.path("config_effective.yml"), scrub(stringify(parts.config.effective)));
-  await writeFileWhole(folder.path("config_original.yml"), scrub(parts.config.original));
-  await folder.publish("config_effective.yml");
-  await folder.publish("config_original.yml");
+  await writeFileWhole(join(dir, "config_effective.yml"), scrub(stringify(parts.config.effective)));
+  await writeFileWhole(join(dir, "config_original.yml"), scrub(parts.config.original));
 }
 
 /** A run that went on under another configuration or other data would be neither run. */
 async function refuseChanges(parts: Parts, before: RunManifest, now: Asked & { inputs: Record<string, string> }) {
   const changed: string[] = [];
+  if (before.command !== now.command) changed.push(`the command (it was ${before.command})`);
   for (const key of ["seed", "reps", "policy_only", "shard"] as const) {
     if (JSON.stringify(before[key]) !== JSON.stringify(now[key])) changed.push(`--${key.replaceAll("_", "-")}`);
+  }
+  for (const key of new Set([...Object.keys(before.options), ...Object.keys(now.options)])) {
+    if (before.options[key] !== now.options[key]) changed.push(`--${key.replaceAll("_", "-")}`);
   }
   const path = join(parts.output_dir, before.run_id, "config_effective.yml");
   if (parts.config && (await exists(path))) {

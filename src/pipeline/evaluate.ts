@@ -153,6 +153,7 @@ async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promi
     stop,
     max_failures: options.max_failures,
     max_cost: options.max_cost,
+    spent: before.usage.cost ?? 0,
     onProgress(progress) {
       sayFailure(progress, safeLog);
       options.onProgress?.(progress);
@@ -229,7 +230,7 @@ export function stoppedError(result: EvaluateResult, resume_command: string): Pa
     code: "interrupted",
     where: result.run_dir,
     what: `${reasons[result.stopped ?? "drained"]}; ${result.completed} of ${result.examples} examples are safe`,
-    fix: `go on with: ${resume_command}`,
+    fix: `${result.stopped === "max_cost" ? "raise --max-cost, which counts all starts of the run, and " : ""}go on with: ${resume_command}`,
     exit_code: result.stopped === "max_failures" ? EXIT.some_failed : EXIT.interrupted,
   });
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { LineAppender } from "../lib/append.ts";
 import { forEachBounded } from "../lib/concurrency.ts";
 import { EXIT, PairwrightError } from "../lib/errors.ts";
@@ -11,7 +12,8 @@ export interface Progress {
   completed: number;
   failed: number;
   usage: Usage;
-  last: RunRecord;
+  /** What the last one came to. */
+  last: Pick<RunRecord, "example_id" | "status" | "usage" | "error">;
 }
 
 export interface PlayOptions {
@@ -34,8 +36,10 @@ export interface PlayOptions {
   stop: AbortSignal;
   /** Draws the line when more than this many examples failed. */
   max_failures: number | undefined;
-  /** In US dollars. */
+  /** In US dollars, over all starts of the run. */
   max_cost: number | undefined;
+  /** What earlier starts of the run have spent of it. */
+  spent: number;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -51,8 +55,8 @@ export interface Played {
   stopped: "drained" | "max_failures" | "max_cost" | undefined;
 }
 
-/** As many lines may wait for the disk before the players do. */
-const MAX_WAITING_LINES = 256;
+/** As many characters may wait for the disk before the players do. */
+const MAX_WAITING = 4 << 20;
 
 /**
  * Plays every example that is not done, at most `max_concurrency` at a time, each finished one on the disk before it
@@ -63,7 +67,7 @@ export async function playExamples(options: PlayOptions): Promise<Played> {
   const played: Played = { asked: 0, completed: 0, failed: 0, usage: noUsage(), errors: {}, stopped: undefined };
   let waiting = 0;
   let failures = 0;
-  let cost = 0;
+  let cost = options.spent;
   const disk: { error?: unknown } = {};
   const writes = new Set<Promise<void>>();
 
@@ -80,7 +84,7 @@ export async function playExamples(options: PlayOptions): Promise<Played> {
     if (max_cost !== undefined && cost >= max_cost) played.stopped ??= "max_cost";
   }
 
-  function count(record: RunRecord): void {
+  function count(record: Progress["last"]): void {
     played[record.status] += 1;
     if (record.error) {
       const code = record.error.cause ?? record.error.code;
@@ -99,19 +103,22 @@ export async function playExamples(options: PlayOptions): Promise<Played> {
       throw error;
     }
     limit(record);
-    waiting += 1;
-    const written = options.log.append(options.serialise(record)).then(
-      () => count(record),
+    const line = options.serialise(record);
+    const { example_id, status, usage, error } = record;
+    waiting += line.length;
+    // Only these four are held until the disk has the line: a record with its steps is far larger than its text.
+    const written = options.log.append(line).then(
+      () => count({ example_id, status, usage, ...(error && { error }) }),
       (error: unknown) => {
         disk.error ??= error;
       },
     );
     writes.add(written);
     const settled = written.finally(() => {
-      waiting -= 1;
+      waiting -= line.length;
       writes.delete(written);
     });
-    if (waiting >= MAX_WAITING_LINES) await settled;
+    if (waiting >= MAX_WAITING) await settled;
   }
 
   async function* missing() {
@@ -125,6 +132,8 @@ export async function playExamples(options: PlayOptions): Promise<Played> {
     }
   }
 
+  // Each example under way listens to it.
+  setMaxListeners(0, stop);
   await forEachBounded(missing(), options.max_concurrency, playOne, shouldStop);
   await Promise.all(writes);
   if (disk.error !== undefined) throw refused(disk.error);

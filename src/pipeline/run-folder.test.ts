@@ -24,6 +24,7 @@ function manifest(started_at: string): Omit<RunManifest, "run_id"> {
     started_at,
     seed: 0,
     reps: 1,
+    options: {},
     policy_only: false,
     inputs: {},
     outputs: {},
@@ -55,10 +56,19 @@ test("the newest run that is not done is the one to go on with: also one with fa
     await folder.update(changes);
     await folder.close();
   }
-  expect((await findUnfinishedRun(dir))?.started_at).toBe("2026-01-01T11:00:00.000Z");
-  expect((await findUnfinishedRun(dir, "2026-01-01T12-00-00"))?.got.completed).toBe(2);
-  await expect(findUnfinishedRun(dir, "no-such-run")).rejects.toMatchObject({ code: "no_such_run", exit_code: 2 });
-  expect(await findUnfinishedRun(join(dir, "nowhere"))).toBeUndefined();
+  expect((await findUnfinishedRun(dir, { command: "eval" }))?.started_at).toBe("2026-01-01T11:00:00.000Z");
+  expect((await findUnfinishedRun(dir, { name: "2026-01-01T12-00-00", command: "eval" }))?.got.completed).toBe(2);
+  // Another command's run, or another shard's, is not to be gone on with unasked.
+  expect(await findUnfinishedRun(dir, { command: "collect" })).toBeUndefined();
+  const shard = await createRunFolder(dir, { ...manifest("2026-01-01T13:00:00.000Z"), shard: { index: 2, of: 2 } });
+  expect((await findUnfinishedRun(dir, { command: "eval", shard: { index: 1, of: 2 } }))?.shard).toBeUndefined();
+  expect((await findUnfinishedRun(dir, { command: "eval", shard: { index: 2, of: 2 } }))?.shard?.index).toBe(2);
+  await shard.close();
+  await expect(findUnfinishedRun(dir, { name: "no-such-run", command: "eval" })).rejects.toMatchObject({
+    code: "no_such_run",
+    exit_code: 2,
+  });
+  expect(await findUnfinishedRun(join(dir, "nowhere"), { command: "eval" })).toBeUndefined();
 });
 
 test("one process writes into a run folder at a time", async () => {

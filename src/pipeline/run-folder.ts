@@ -22,7 +22,12 @@ export interface RunFolder {
 }
 
 /** Makes a new run folder, named by its starting time, and points `latest` at it. */
-export async function createRunFolder(output_dir: string, manifest: Omit<RunManifest, "run_id">): Promise<RunFolder> {
+export async function createRunFolder(
+  output_dir: string,
+  manifest: Omit<RunManifest, "run_id">,
+  /** Puts into the folder what must be there before its manifest is. */
+  prepare: (dir: string) => Promise<void> = async () => undefined,
+): Promise<RunFolder> {
   try {
     await mkdir(output_dir, { recursive: true });
     const stem = manifest.started_at.replace(/\.\d+Z$/, "").replaceAll(":", "-");
@@ -40,6 +45,7 @@ export async function createRunFolder(output_dir: string, manifest: Omit<RunMani
         await takeLock(join(output_dir, run_id, "run.lock")),
         false,
       );
+      await prepare(folder.dir);
       await folder.update({});
       await pointLatest(output_dir, run_id);
       return folder;
@@ -57,19 +63,29 @@ export async function openRunFolder(output_dir: string, manifest: RunManifest): 
   return folder;
 }
 
-/** The run of that name, or the newest one that has more to do, failed examples included; `undefined` when there is none. */
-export async function findUnfinishedRun(output_dir: string, run?: string): Promise<RunManifest | undefined> {
-  if (run !== undefined) {
-    const manifest = await readManifest(join(output_dir, run));
+/**
+ * The run of that name; else the newest one of this command that is not done (failed examples can run again);
+ * `undefined` when none is.
+ */
+export async function findUnfinishedRun(
+  output_dir: string,
+  { name, command, shard }: { name?: string | undefined; command: string; shard?: RunManifest["shard"] },
+): Promise<RunManifest | undefined> {
+  if (name !== undefined) {
+    const manifest = await readManifest(join(output_dir, name));
     if (manifest) return manifest;
     throw usageError({
       code: "no_such_run",
-      where: join(output_dir, run),
+      where: join(output_dir, name),
       what: "there is no run of this name",
       fix: `look into ${output_dir}, or leave the name out to take the newest unfinished run`,
     });
   }
-  return (await findRuns(output_dir)).find(({ status, got }) => status !== "completed" || got.failed > 0);
+  // Another shard of the same division goes its own way; any other difference is told when the run is opened.
+  const otherShard = (run: RunManifest) => run.shard?.of === shard?.of && run.shard?.index !== shard?.index;
+  return (await findRuns(output_dir)).find(
+    (run) => run.command === command && !otherShard(run) && (run.status !== "completed" || run.got.failed > 0),
+  );
 }
 
 /** The manifests of all runs in an output folder, the newest first. */
@@ -127,7 +143,7 @@ function openFolder(output_dir: string, first: RunManifest, lock: Lock, resumed:
 }
 
 async function pointLatest(output_dir: string, run_id: string): Promise<void> {
-  const partial = join(output_dir, `.latest.${process.pid}`);
+  const partial = join(output_dir, `.latest.${run_id}.${process.pid}`);
   await rm(partial, { force: true });
   await symlink(run_id, partial, "dir");
   await rename(partial, join(output_dir, "latest"));

@@ -16,18 +16,18 @@ export async function* readRuns(paths: readonly string[]): AsyncGenerator<RunRec
 export interface Done {
   /** Keys (`runKey`) of the runs that ended well. */
   completed: Set<string>;
-  failed: number;
-  /** Of the lines that count, failed ones included. */
+  /** Of every line, those of examples that were run again included: it was all paid for. */
   usage: Usage;
 }
 
 /** Reads a run's log for what need not be run again. A file that is not there holds nothing. */
 export async function whatIsDone(path: string): Promise<Done> {
-  const done: Done = { completed: new Set(), failed: 0, usage: noUsage() };
+  const done: Done = { completed: new Set(), usage: noUsage() };
   if (!(await exists(path))) return done;
-  for await (const run of readRuns([path])) {
+  for await (const { value } of readJsonl(path)) {
+    const run = value as RunRecord;
     if (run.status === "completed") done.completed.add(runKey(run));
-    else done.failed += 1;
+    else done.completed.delete(runKey(run));
     addUsage(done.usage, run.usage);
   }
   return done;

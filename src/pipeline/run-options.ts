@@ -17,6 +17,9 @@ export interface RunOptions {
   /** Score what the data set holds; run nothing. */
   skip_workflow?: boolean;
   skip_completed_entries?: boolean;
+  /** As typed, without anything secret; a run is not resumed with another. */
+  endpoint?: string | undefined;
+  result_json_path?: string | undefined;
   /** Takes the part to evaluate out of a workflow's result. */
   result_of?: (output: unknown) => unknown;
   drain: AbortSignal;

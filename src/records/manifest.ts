@@ -16,6 +16,8 @@ export const RunManifest = z.strictObject({
   seed: z.int(),
   reps: z.int().positive(),
   policy_only: z.boolean(),
+  /** Flags that decide what a record holds: where the workflow ran, which part of its result was kept. */
+  options: z.record(z.string(), z.union([z.string(), z.boolean()])).default({}),
   shard: z.strictObject({ index: z.int().positive(), of: z.int().positive() }).optional(),
   /** SHA-256 of what went in, by name: config, dataset, plugins. */
   inputs: z.record(z.string(), z.string()),

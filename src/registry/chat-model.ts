@@ -8,6 +8,8 @@ export interface ChatOptions {
   max_tokens?: number | undefined;
   /** Passed on where the server takes one; a provider may not promise that it decides everything. */
   seed?: number | undefined;
+  /** Taken when neither this call nor the model's configuration has a seed; a run gives every call one of its own. */
+  fallback_seed?: number | undefined;
   /** How many replies to draw in one call; `choices` of the completion holds all of them. */
   n?: number | undefined;
   stop?: string | string[] | undefined;

@@ -54,6 +54,11 @@ export interface Sample {
   /** What the model saw, when that differs from the turn's prompt: the retry of a refused reply, for instance. */
   prompt?: Message[] | undefined;
   tools?: Tool[] | undefined;
+  /**
+   * Who made it, where the calls of the configuration's models do not tell: a model of one's own by its name, or null
+   * for code that is no model.
+   */
+  model?: string | null | undefined;
   /** What the reply means to the program: a parsed move, for instance. `score` and the caller get it back. */
   value?: unknown;
   finish_reason?: string | null | undefined;
@@ -84,8 +89,8 @@ export interface Candidate {
   /** Why there is no reply or no score. */
   error: { code: string; message: string } | undefined;
   finish_reason: string | undefined;
-  /** The model that was called for it; null when no model was. */
-  model: string | null;
+  /** The model that made it; null when that was code; undefined when nobody said and none of our models was called. */
+  model: string | null | undefined;
   usage: Usage;
   is_selected: boolean;
   metadata: Record<string, unknown>;
@@ -181,7 +186,8 @@ export interface RunContext {
   };
   /**
    * Spends test-time compute on one decision: samples candidates in parallel, scores them, selects one, and records
-   * every one. `label` names the turn. Throws when no candidate could be had, or when every scoring failed.
+   * every one. `label` names the turn. Throws when no candidate could be had, or when every scoring failed. Decisions of
+   * one example are numbered as they are asked for, and their seeds follow: ask one after another, or in a fixed order.
    */
   choose(label: string, options: ChooseOptions): Promise<Turn>;
   /**

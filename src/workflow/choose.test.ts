@@ -269,18 +269,82 @@ test("who made a candidate is known from the calls that were made for it", async
   });
   expect(turn?.candidates.map((candidate) => [candidate.model, candidate.usage.total_tokens])).toEqual([
     ["m", 5],
-    [null, 0],
+    [undefined, 0],
   ]);
   expect(run.usage).toMatchObject({ llm_calls: 3, total_tokens: 15 });
 });
 
+test("a sampler says whose reply it is where our models do not: a model of one's own, or code", async () => {
+  const { steps } = await chooseOnce({
+    sample: (_prompt, slot) => ({ text: "x", model: [undefined, null, "own-model"][slot.index] }),
+  });
+  expect(steps.map(({ metadata }) => metadata?.model)).toEqual([undefined, null, "own-model"]);
+});
+
+test("what a turn saw stays as it was when the conversation goes on", async () => {
+  const run = await play(async (context) => {
+    const messages = [{ role: "user" as const, content: "first" }];
+    const note = { kept: ["as it was"] };
+    context.steps.push({ event_type: "CUSTOM_END", name: "note", metadata: note });
+    for (let turn = 0; turn < 2; turn += 1) {
+      const { selected } = await context.choose("answer", { prompt: messages, sample: () => `reply ${turn}` });
+      messages.push({ role: "assistant", content: selected.text } as never, { role: "user", content: "next" });
+    }
+    note.kept.push("changed");
+  });
+  const candidates = run.steps.filter(({ payload }) => payload.name === "dpo_candidate_move");
+  expect(candidates.map(({ payload }) => (payload.data?.input as unknown[] | undefined)?.length)).toEqual([1, 3]);
+  expect(run.steps.find(({ payload }) => payload.name === "note")?.payload.metadata).toEqual({ kept: ["as it was"] });
+});
+
+test("calls without a seed of their own get one each, the same in every run of the same place", async () => {
+  const seen: (number | undefined)[] = [];
+  const model = instrumentModel({
+    ...modelNamed("m"),
+    chat: async (messages, options) => {
+      seen.push(options?.fallback_seed);
+      expect(options?.sample_index).toBe(options?.fallback_seed);
+      return modelNamed("m").chat(messages, options);
+    },
+  });
+  const sample = async (asked: never) => {
+    await model.chat(asked);
+    return model.chat(asked);
+  };
+  const first = await chooseOnce({ sample: sample as never });
+  await chooseOnce({ sample: sample as never });
+  await chooseOnce({ sample: sample as never }, { rep: 1 });
+
+  expect(seen.slice(0, 6)).toEqual(seen.slice(6, 12));
+  expect(new Set(seen).size).toBe(12);
+  // A candidate's first call has the candidate's own seed.
+  expect(seen.slice(0, 3)).toEqual(first.turn?.candidates.map(({ seed }) => seed));
+});
+
+test("an output without JSON fails its example, not the run", async () => {
+  expect(await play(() => 1n)).toMatchObject({ status: "failed", error: { code: "not_json" }, output: null });
+});
+
+test("a workflow that listens to no signal is left when the run is stopped", async () => {
+  const stop = new AbortController();
+  const playing = play(() => new Promise(() => undefined), { signal: stop.signal });
+  stop.abort(new Error("stop"));
+  await expect(playing).rejects.toThrow("stop");
+});
+
 test("an edited candidate joins the others, and the original stays", async () => {
   const { turn } = await chooseOnce({
-    candidates: 1,
+    candidates: 2,
     edit: (candidate) => `${candidate.text}, better`,
     score: ({ text }) => text.length,
   });
-  expect(turn?.candidates.map(({ text }) => text)).toEqual(["reply 0", "reply 0, better"]);
+  expect(turn?.candidates.map(({ text }) => text)).toEqual([
+    "reply 0",
+    "reply 1",
+    "reply 0, better",
+    "reply 1, better",
+  ]);
+  expect(turn?.candidates.map(({ metadata }) => metadata.edited_from)).toEqual([undefined, undefined, 0, 1]);
   expect(turn?.selected.text).toBe("reply 0, better");
 });
 

@@ -1,6 +1,7 @@
 import { codeOf, messageOf, PairwrightError } from "../lib/errors.ts";
 import { sha256 } from "../lib/hash.ts";
 import { indexOfBest } from "../lib/index-of-best.ts";
+import { copyMessages } from "../records/message.ts";
 import { noUsage } from "../records/usage.ts";
 import type { ChooseOptions, Question, ScoreResult, Scorer, Selector, Turn } from "../registry/workflow.ts";
 import { recordTurn } from "./record-turn.ts";
@@ -8,7 +9,9 @@ import { type Draft, draft, sampleSlot, toSample } from "./sampling.ts";
 import { type CallTally, currentScope, type Scope } from "./scope.ts";
 
 /** One decision: sample in parallel, edit, score, select, record. The contract is that of `RunContext.choose`. */
-export async function choose(scope: Scope, turn_index: number, label: string, options: ChooseOptions): Promise<Turn> {
+export async function choose(scope: Scope, turn_index: number, label: string, given: ChooseOptions): Promise<Turn> {
+  // The caller's conversation goes on; what this turn saw stays as it was.
+  const options = { ...given, prompt: copyMessages(given.prompt) };
   const { context } = scope;
   const { example, seed, rep, run_index } = context;
   const turn_id = `turn_${turn_index}_${sha256(JSON.stringify([seed, example.id, rep, run_index, turn_index])).slice(0, 8)}`;
@@ -27,8 +30,9 @@ export async function choose(scope: Scope, turn_index: number, label: string, op
   );
   // A slot's first reply has the slot's place; replies after the first stand behind all slots.
   const candidates = [...slots.flatMap((slot) => slot.slice(0, 1)), ...slots.flatMap((slot) => slot.slice(1))];
+  number(candidates);
   if (options.edit && !context.policy_only) candidates.push(...(await editAll(scope, options, question, candidates)));
-  for (const [index, candidate] of candidates.entries()) candidate.candidate_index = index;
+  number(candidates);
 
   try {
     const judge = context.policy_only ? undefined : options.score;
@@ -40,6 +44,10 @@ export async function choose(scope: Scope, turn_index: number, label: string, op
     // Also of a turn that failed: what was sampled and paid for is not lost.
     recordTurn(scope, options, { turn_id, turn_index }, candidates);
   }
+}
+
+function number(candidates: Draft[]): void {
+  for (const [index, candidate] of candidates.entries()) candidate.candidate_index = index;
 }
 
 async function editAll(
@@ -54,9 +62,10 @@ async function editAll(
     candidates
       .filter((candidate) => candidate.final && candidate.messages.length > 0)
       .map(async (candidate) => {
-        const tally: CallTally = { model: null, usage: noUsage() };
+        const seeds = { place: [candidate.seed, "edit"], calls: 0 };
+        const tally: CallTally = { model: undefined, usage: noUsage() };
         try {
-          const reply = await currentScope.run({ ...scope, tally }, () => edit(candidate, question));
+          const reply = await currentScope.run({ ...scope, seeds, tally }, () => edit(candidate, question));
           if (reply === null) return [];
           const sample = toSample(reply);
           const made = { seed: candidate.seed, options, model: tally.model, usage: tally.usage, final: true };

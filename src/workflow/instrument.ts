@@ -1,8 +1,10 @@
 import { PairwrightError } from "../lib/errors.ts";
+import { hash31 } from "../lib/hash.ts";
+import { copyMessages } from "../records/message.ts";
 import { addUsage, type Usage } from "../records/usage.ts";
 import type { ChatModel } from "../registry/chat-model.ts";
 import type { BoundFunction, WorkflowFunction } from "../registry/workflow.ts";
-import { currentScope, type Scope } from "./scope.ts";
+import { type CallSeeds, currentScope, type Scope } from "./scope.ts";
 
 /** A model whose calls are recorded as LLM_START and LLM_END of the running example, and whose usage is summed. */
 export function instrumentModel(model: ChatModel): ChatModel {
@@ -15,11 +17,18 @@ export function instrumentModel(model: ChatModel): ChatModel {
       if (!scope) return model.chat(messages, options);
 
       const name = model.model_name;
+      const fallback_seed = nextSeed(scope.seeds);
       const began = scope.now() / 1000;
-      const UUID = scope.log.push(scope, { event_type: "LLM_START", name, data: { input: messages } });
+      const UUID = scope.log.push(scope, { event_type: "LLM_START", name, data: { input: copyMessages(messages) } });
       const signal = options?.signal ?? scope.context.signal;
       try {
-        const completion = await model.chat(messages, { ...options, signal });
+        const completion = await model.chat(messages, {
+          ...options,
+          signal,
+          fallback_seed,
+          // Another draw than any other call of the run: the cache must not give one reply to all.
+          sample_index: options?.sample_index ?? fallback_seed,
+        });
         addUsage(scope.total, completion.usage);
         if (scope.tally) {
           scope.tally.model = name;
@@ -48,6 +57,14 @@ export function instrumentModel(model: ChatModel): ChatModel {
       }
     },
   };
+}
+
+/** The seed of a place's next call: the first has the place's own, so that a candidate's call has the candidate's. */
+function nextSeed(seeds: CallSeeds): number {
+  const { place, calls } = seeds;
+  seeds.calls += 1;
+  const [own] = place;
+  return calls === 0 && place.length === 1 && typeof own === "number" ? own : hash31(...place, calls);
 }
 
 /** Token counts as the seeds' steps carry them. */

@@ -1,3 +1,4 @@
+import { jsonCopy } from "../lib/json-copy.ts";
 import type { Message } from "../records/message.ts";
 import type { Candidate, ChooseOptions } from "../registry/workflow.ts";
 import { stepUsage } from "./instrument.ts";
@@ -18,7 +19,10 @@ export function recordTurn(
       event_type: options.event_type ?? "TTC_END",
       name: options.step_name ?? DEFAULT_STEP_NAME,
       data: { ...turn, candidate_index, input: candidate.prompt, output: outputOf(candidate), score },
-      metadata: { ...candidate.metadata, ...options.describe?.(candidate, turn), ...ownMetadata(candidate) },
+      metadata: {
+        ...jsonCopy({ ...candidate.metadata, ...options.describe?.(candidate, turn) }, "a candidate's metadata"),
+        ...ownMetadata(candidate),
+      },
       ...(usage.llm_calls > 0 && { usage_info: stepUsage(usage) }),
     });
   }
@@ -38,7 +42,7 @@ function ownMetadata(candidate: Candidate): Record<string, unknown> {
   return {
     is_selected,
     seed,
-    model,
+    ...(model !== undefined && { model }),
     ...(reason !== undefined && { reason }),
     ...(finish_reason !== undefined && { finish_reason }),
     ...(error !== undefined && { error }),

@@ -1,10 +1,12 @@
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { hash31, sha256 } from "../lib/hash.ts";
+import { jsonCopy } from "../lib/json-copy.ts";
 import type { Logger } from "../lib/log.ts";
 import { seededRandom } from "../lib/random.ts";
+import { untilAborted } from "../lib/until-aborted.ts";
 import type { RunRecord } from "../records/run.ts";
 import { noUsage } from "../records/usage.ts";
-import type { Example, RunContext, WorkflowFunction } from "../registry/workflow.ts";
+import type { Example, RunContext, StepInput, WorkflowFunction } from "../registry/workflow.ts";
 import { choose } from "./choose.ts";
 import { currentScope, type Scope } from "./scope.ts";
 import { createStepLog } from "./step-log.ts";
@@ -43,17 +45,21 @@ export async function runExample(example: Example, options: RunExampleOptions): 
     now,
     total: noUsage(),
     tags: undefined,
+    seeds: { place: [seed, example.id, rep, run_index, "call"], calls: 0 },
     tally: undefined,
   };
 
   const started = now();
-  const id = log.push(scope, { event_type: "WORKFLOW_START", name: workflow_name, data: { input: example.input } });
+  // The workflow may change what it is given; the record says what that was.
+  const input = jsonCopy(example.input, `example "${example.id}"`);
+  const id = log.push(scope, { event_type: "WORKFLOW_START", name: workflow_name, data: { input } });
   const node = { function_id: id, function_name: workflow_name, parent_id: "root", parent_name: "root" };
   let output: unknown = null;
   let error: RunRecord["error"];
   try {
-    output =
-      (await currentScope.run({ ...scope, node, parent_id: id }, () => workflow(example.input, scope.context))) ?? null;
+    const inside = { ...scope, node, parent_id: id };
+    const work = currentScope.run(inside, async () => workflow(example.input, scope.context));
+    output = jsonCopy((await untilAborted(work, signal)) ?? null, "the workflow's output") ?? null;
   } catch (thrown) {
     signal.throwIfAborted();
     const cause = thrown instanceof Error ? codeOf(thrown.cause) : undefined;
@@ -80,7 +86,7 @@ export async function runExample(example: Example, options: RunExampleOptions): 
     seconds: (now() - started) / 1000,
     usage: scope.total,
     ...(error && { error }),
-    input: example.input,
+    input,
     ...(example.answer !== undefined && { answer: example.answer }),
     output,
     ...(options.group !== undefined && { group: options.group }),
@@ -107,7 +113,12 @@ function createContext(root: () => Scope, example: Example, options: RunExampleO
     signal,
     log,
     random: seededRandom(hash31(seed, example.id, rep, run_index)),
-    steps: { push: (step) => void root().log.push(here(), step) },
+    steps: {
+      push: (step) => {
+        const { data, metadata } = jsonCopy({ data: step.data, metadata: step.metadata }, stepName(step));
+        root().log.push(here(), { ...step, data, metadata });
+      },
+    },
     choose: async (label, chooseOptions) => {
       const turn_index = turns;
       turns += 1;
@@ -116,17 +127,26 @@ function createContext(root: () => Scope, example: Example, options: RunExampleO
     span: async (category, name, input, work, outputOf) => {
       const scope = here();
       const began = options.now() / 1000;
-      const UUID = scope.log.push(scope, { event_type: `${category}_START`, name, data: { input } });
+      const UUID = scope.log.push(scope, {
+        event_type: `${category}_START`,
+        name,
+        data: { input: jsonCopy(input, name) },
+      });
       const end = (facts: { data?: Record<string, unknown>; metadata?: Record<string, unknown> }) =>
         scope.log.push(scope, { event_type: `${category}_END`, name, UUID, span_event_timestamp: began, ...facts });
       try {
         const output = await currentScope.run({ ...scope, parent_id: UUID }, work);
-        end({ data: { input, output: outputOf ? outputOf(output) : output } });
+        const said = outputOf ? outputOf(output) : output;
+        end({ data: { input: jsonCopy(input, name), output: jsonCopy(said, name) } });
         return output;
       } catch (error) {
-        end({ data: { input }, metadata: { error: codeOf(error) ?? "failed" } });
+        end({ metadata: { error: codeOf(error) ?? "failed" } });
         throw error;
       }
     },
   };
+}
+
+function stepName({ event_type, name }: StepInput): string {
+  return name === undefined ? event_type : `${event_type} "${name}"`;
 }

@@ -1,7 +1,7 @@
 import { codeOf, messageOf, PairwrightError } from "../lib/errors.ts";
 import { hash31 } from "../lib/hash.ts";
 import { seededRandom } from "../lib/random.ts";
-import { type Message, textOf } from "../records/message.ts";
+import { copyMessages, type Message, textOf } from "../records/message.ts";
 import { noUsage } from "../records/usage.ts";
 import type { Candidate, ChooseOptions, Sample, Sampled, Slot } from "../registry/workflow.ts";
 import { type CallTally, currentScope, type Scope } from "./scope.ts";
@@ -22,10 +22,13 @@ export async function sampleSlot(
   const { example, seed: runSeed, rep, run_index, signal } = scope.context;
   const seed = hash31(runSeed, example.id, rep, run_index, turn_index, index);
   const slot: Slot = { index, seed, random: seededRandom(seed), turn_index, input: options.input, example, signal };
-  const tally: CallTally = { model: null, usage: noUsage() };
+  const tally: CallTally = { model: undefined, usage: noUsage() };
   try {
     const tags = [`turn ${turn_index}, candidate ${index}`];
-    const given = await currentScope.run({ ...scope, tags, tally }, () => options.sample(options.prompt, slot));
+    const seeds = { place: [seed], calls: 0 };
+    const given = await currentScope.run({ ...scope, tags, seeds, tally }, () =>
+      options.sample(copyMessages(options.prompt), slot),
+    );
     const replies = (Array.isArray(given) ? given : [given]).map(toSample);
     if (replies.length === 0) throw badSample("an empty list of replies");
     return replies.map((reply, at) => {
@@ -71,7 +74,7 @@ function badSample(gave: string): PairwrightError {
 
 export function draft(
   sample: Sample,
-  made: { seed: number; options: ChooseOptions; model: string | null; usage: Candidate["usage"]; final: boolean },
+  made: { seed: number; options: ChooseOptions; model: string | undefined; usage: Candidate["usage"]; final: boolean },
 ): Draft {
   const failed = sample.error !== undefined;
   const messages: Message[] = failed ? [] : (sample.messages ?? [{ role: "assistant", content: sample.text ?? "" }]);
@@ -81,15 +84,15 @@ export function draft(
     candidate_index: 0,
     seed: made.seed,
     text: sample.text ?? (last ? textOf(last) : ""),
-    messages,
-    prompt: sample.prompt ?? made.options.prompt,
+    messages: copyMessages(messages),
+    prompt: sample.prompt ? copyMessages(sample.prompt) : made.options.prompt,
     tools: sample.tools ?? made.options.tools,
     value: sample.value,
     score: scored && Number.isFinite(sample.score) ? (sample.score ?? null) : null,
     reason: sample.reason,
     error: failed ? { code: codeOf(sample.error) ?? "sample_failed", message: messageOf(sample.error) } : undefined,
     finish_reason: sample.finish_reason ?? undefined,
-    model: made.model,
+    model: sample.model === undefined ? made.model : sample.model,
     usage: made.usage,
     is_selected: false,
     metadata: sample.metadata ?? {},

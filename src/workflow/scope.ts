@@ -6,9 +6,15 @@ import type { StepLog } from "./step-log.ts";
 
 /** What model calls inside one candidate's sampling added up to: the evidence of who made the candidate. */
 export interface CallTally {
-  /** The last model that answered; null as long as none did. */
-  model: string | null;
+  /** The last model that answered; undefined as long as none did. */
+  model: string | undefined;
   usage: Usage;
+}
+
+/** Where the seeds of model calls come from that name none: a place in the run, and a count of the calls made there. */
+export interface CallSeeds {
+  place: readonly (string | number)[];
+  calls: number;
 }
 
 /** Where in a run the code stands: which run, inside which function, under which open step, for which candidate. */
@@ -23,6 +29,7 @@ export interface Scope {
   total: Usage;
   /** Put on every step that is recorded here: which candidate of which turn is being sampled, if any. */
   tags: string[] | undefined;
+  seeds: CallSeeds;
   /** Of the candidate being sampled, if any. */
   tally: CallTally | undefined;
 }

@@ -1,6 +1,6 @@
 import type { EventType, IntermediateStep, InvocationNode, StepPayload, StepUsage } from "../records/step.ts";
 
-/** What a step says; place and time are added by the log. */
+/** What a step says; place and time are added by the log. It is kept as it is: nobody may change it afterwards. */
 export interface StepFacts {
   event_type: EventType;
   name?: string | undefined;
