@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -8,10 +8,11 @@ import { standInReply } from "../examples/tic-tac-toe/stand-in.ts";
 import type { RunRecord } from "../src/records/run.ts";
 import { type ModelServer, startModelServer } from "../src/testing/model-server.ts";
 import { guessReply } from "./support/guesses.ts";
-import { type Ended, jsonOf, pairwright } from "./support/program.ts";
+import { type Ended, jsonOf, pairwright, startPairwright } from "./support/program.ts";
 import {
   candidatesOf,
   exampleIds,
+  filesBelow,
   makeProject,
   PLUGIN,
   type Project,
@@ -123,6 +124,27 @@ describe("--json puts exactly one object on stdout", () => {
     expect(jsonOf(some)).toMatchObject({ components: [{ kind: "workflow", type: "guess" }] });
     const options = components.find(({ type }) => type === "guess")?.options.map(({ name }) => name);
     expect(options).toEqual(["llm", "turns", "candidates"]);
+  });
+
+  test("an error of what was typed, too", async () => {
+    const lines: [string[], string][] = [
+      [["collect", "config.yml", "--jsno", "--json"], "unknown option '--jsno'"],
+      [["--json", "colect"], "unknown option '--json'"],
+      [["colect", "--json"], "unknown command 'colect'"],
+      [["pairs", "--json"], "unknown option '--json'"],
+      [["pairs", "build", "--json"], "missing required argument 'run'"],
+      [["collect", "config.yml", "--json", "--dataset"], "option '--dataset <file>' argument missing"],
+    ];
+    for (const [line, what] of lines) {
+      const ended = await shared.run(...line);
+      expect(ended, line.join(" ")).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`error[usage]: ${what}`),
+      });
+      expect(jsonOf(ended)).toMatchObject({ error: { code: "usage", what: expect.stringContaining(what) } });
+    }
+    // Behind `--` it is no flag.
+    expect(await shared.run("colect", "--", "--json")).toMatchObject({ code: 2, stdout: "" });
   });
 
   test("an error, too", async () => {
@@ -327,6 +349,103 @@ describe("flags", () => {
     const level = await shared.runWith({ NAT_LOG_LEVEL: "DEBUG" }, "collect", "nowhere.yml");
     expect(level.stderr).toMatch(/\n\s+at /);
   });
+
+  test("--shard without an example of its own is said, and is no error", async () => {
+    await using project = await makeProject({ url: server.url, examples: 3 });
+    for (const more of [["--dry-run"], []]) {
+      const ended = await project.run("collect", "config.yml", "--shard", "5/9", "--json", ...more);
+      expect(ended).toMatchObject({ code: 0, stderr: expect.stringContaining("warning: shard 5/9 holds no examples") });
+      expect(jsonOf(ended)).toMatchObject({ examples: 0 });
+    }
+    const some = await project.run("collect", "config.yml", "--shard", "2/9");
+    expect(some).toMatchObject({ code: 0, stderr: expect.not.stringContaining("warning") });
+  });
+
+  test("--dry-run and `run` leave the disk as it was", async () => {
+    await using project = await makeProject({ url: server.url, examples: 2 });
+    const before = await filesBelow(project.dir);
+    expect(await project.run("collect", "config.yml", "--dry-run")).toMatchObject({ code: 0 });
+    expect(await project.run("run", "config.yml", "--input", "e000")).toMatchObject({ code: 0 });
+    expect(await filesBelow(project.dir)).toEqual(before);
+    await expect(readdir(project.out)).rejects.toThrow("ENOENT");
+
+    // A cache that earlier runs have left is used.
+    expect(await project.run("eval", "config.yml")).toMatchObject({ code: 0 });
+    const calls = server.calls;
+    expect(await project.run("run", "config.yml", "--input", "e009")).toMatchObject({ code: 0 });
+    expect(await project.run("run", "config.yml", "--input", "e009")).toMatchObject({ code: 0 });
+    expect(server.calls).toBe(calls + 9);
+  });
+});
+
+/** A project whose workflow never answers e001, unless AWAKE is set, and keeps the process alive if HOLD is. */
+async function stubborn(): Promise<Project> {
+  const project = await makeProject({
+    url: server.url,
+    examples: 3,
+    workflow: { _type: "sleeper" },
+    evaluators: { waits: { _type: "sleeper" } },
+    sections: { plugins: ["./sleeper.ts"], trajectory_builders: {} },
+  });
+  await writeFile(
+    join(project.dir, "sleeper.ts"),
+    `import { definePlugin, z } from "pairwright";
+const { HOLD, AWAKE } = process.env;
+const never = (what: string) => new Promise<string>(() => {
+  if (HOLD) setInterval(() => undefined, 1000);
+  console.error("asleep in " + what);
+});
+export default definePlugin((registry) => {
+  registry.workflow("sleeper", {
+    options: z.object({ llm: z.string() }),
+    build: () => async (question: string) => question === "e001" && AWAKE !== "1" ? never("workflow") : question,
+  });
+  registry.evaluator("sleeper", {
+    options: z.strictObject({}),
+    build: () => ({ evaluate: () => AWAKE === "score" || HOLD === "score" ? never("evaluator") : { score: 1 } }),
+  });
+});
+`,
+  );
+  return project;
+}
+
+describe("a process that would not end well by itself", () => {
+  test("a promise that never settles is named, and the run can go on", async () => {
+    await using project = await stubborn();
+    const ended = await project.run("eval", "config.yml", "--json");
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("error[stuck]: ") });
+    expect(jsonOf(ended)).toMatchObject({ error: { code: "stuck", what: expect.stringContaining('"e001"') } });
+    const [dir = ""] = await runDirs(project.out);
+    expect((await runLines(dir)).map(({ example_id }) => example_id).sort()).toEqual(["e000", "e002"]);
+
+    const resumed = await project.runWith({ AWAKE: "1" }, "eval", "config.yml", "--resume", "--json");
+    expect(resumed).toMatchObject({ code: 0 });
+    expect(jsonOf(resumed)).toMatchObject({ completed: 3, scores: { waits: { n: 3 } } });
+    expect(await runDirs(project.out)).toEqual([dir]);
+  });
+
+  test("a third Ctrl-C or SIGTERM ends it at once, during the work and after it", async () => {
+    await using project = await stubborn();
+    const env = { AWAKE: "1", HOLD: "score" };
+    const during = startPairwright(["eval", "config.yml"], { cwd: project.dir, env });
+    await during.says("asleep in evaluator");
+    during.child.kill("SIGINT");
+    await during.says("Ctrl-C again to stop at once");
+    during.child.kill("SIGTERM");
+    await during.says("Ctrl-C again to end the process");
+    during.child.kill("SIGTERM");
+    expect(await during.ended).toMatchObject({ code: 130, signal: null });
+
+    const after = startPairwright(["eval", "config.yml"], { cwd: project.dir, env: { HOLD: "workflow" } });
+    await after.says("asleep in workflow");
+    after.child.kill("SIGINT");
+    await after.says("Ctrl-C again to stop at once");
+    after.child.kill("SIGINT");
+    await after.says("error[interrupted]");
+    after.child.kill("SIGINT");
+    expect(await after.ended).toMatchObject({ code: 130, signal: null });
+  });
 });
 
 describe("answers that are there already", () => {
@@ -484,6 +603,11 @@ describe("what a user sees", () => {
       expect(ended.stdout).toContain("--help");
     },
   );
+
+  test("no command at all says what there is, too", async () => {
+    const ended = await pairwright([], { cwd: shared.dir });
+    expect(ended).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^Usage: pairwright/) });
+  });
 
   test("--version is the package's", async () => {
     const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as { version: string };

@@ -1,10 +1,12 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ModelServer, startModelServer } from "../src/testing/model-server.ts";
 import { guessReply } from "./support/guesses.ts";
 import type { Ended } from "./support/program.ts";
-import { filesBelow, makeProject, type Project, runDirs } from "./support/project.ts";
+import { filesBelow, makeProject, type Project, runDirs, runLines } from "./support/project.ts";
 
 /** Every secret of these tests has this in it, so that one search finds any of them. */
 const MARK = "MARKED";
@@ -93,7 +95,7 @@ describe("a key", () => {
     const failed = await project.run("collect", "config.yml", "--max-failures", "0", "--no-cache", ...flags);
     expect(failed.code).toBe(3);
     expect(failed.stderr).toContain(
-      "go on with: pairwright collect config.yml --override llms.model.api_key=[redacted]",
+      "go on with: pairwright collect config.yml --override 'llms.model.api_key=[redacted]'",
     );
     const typo = await project.run("collect", "config.yml", ...flags, "-o", "llms.modle.api_key", `sk-typo-${MARK}`);
     expect(typo.code).toBe(2);
@@ -109,12 +111,68 @@ describe("a key", () => {
     await expectNoSecret(project, failed, typo, list);
   });
 
+  test("that is a dummy and a word of the data changes no record, and is redacted where it is the key", async () => {
+    const chatty = await startModelServer({
+      reply: (request) => `${guessReply(request)} Install ollama, for example.`,
+    });
+    const [short, shorter] = ["example", "ollama"];
+    await using project = await makeProject({ url: chatty.url, examples: 3, llm: { api_key: short } });
+    const more = ["--max-failures", "0", "-o", "llms.model.headers.x-key", shorter, "--no-cache"];
+    const ended = await project.run("collect", "config.yml", ...more);
+    expect(ended).toMatchObject({ code: 0 });
+    const [dir = ""] = await runDirs(project.out);
+    const runs = await runLines(dir);
+    expect(runs.map(({ example_id }) => example_id).sort()).toEqual(["e000", "e001", "e002"]);
+    for (const run of runs) expect(run.output).toMatchObject({ last: expect.stringContaining("ollama, for example.") });
+    for (const name of ["pairs.jsonl", "dataset/training_file.jsonl", "runs.jsonl"]) {
+      expect(await readFile(join(dir, name), "utf8")).not.toContain("[redacted]");
+    }
+    for (const name of ["config_effective.yml", "config_original.yml"]) {
+      expect(await readFile(join(dir, name), "utf8")).toMatch(/api_key: "\[redacted\]"/);
+    }
+    expect(await readFile(join(dir, "config_effective.yml"), "utf8")).not.toMatch(/ollama|example/);
+    // The run's own files can be read again.
+    expect(await project.run("collect", "config.yml", "--resume", dir.split("/").at(-1) ?? "", ...more)).toMatchObject({
+      code: 0,
+    });
+    await chatty.close();
+  });
+
+  test("of an endpoint's address stands in no file and in no command to go on with, however short", async () => {
+    const password = "pw7";
+    const long = `long-${MARK}-${PASSWORD.length}`;
+    const echo = createServer((request, response) => {
+      response.writeHead(request.method === "POST" ? 500 : 404).end(`you are ${request.headers.authorization} ${long}`);
+    });
+    await new Promise<void>((resolve) => echo.listen(0, "127.0.0.1", resolve));
+    const address = `127.0.0.1:${(echo.address() as AddressInfo).port}`;
+    await using project = await makeProject({ url: server.url, examples: 2 });
+    const said: Ended[] = [];
+    for (const secret of [password, long]) {
+      const flags = ["--endpoint", `http://${USER}:${secret}@${address}`, "--max-failures", "0"];
+      const ended = await project.run("collect", "config.yml", ...flags, "--json");
+      expect(ended).toMatchObject({ code: 3 });
+      expect(ended.stdout + ended.stderr).not.toContain(`:${secret}@`);
+      expect(ended.stderr).toContain(`--endpoint 'http://[redacted]@${address}' --max-failures 0`);
+      if (secret === long) said.push(ended);
+    }
+    // The first server did not know the long one, so that its words may hold it.
+    for (const dir of (await runDirs(project.out)).slice(1)) {
+      for (const file of await filesBelow(dir)) expect(await readFile(file, "utf8"), file).not.toContain(MARK);
+    }
+    expect(said[0]?.stdout).not.toContain(MARK);
+    echo.close();
+    echo.closeAllConnections();
+  });
+
   test("leaves neither `run` nor a server that repeats it by way of the cache", async () => {
     await using project = await leaky([ENV_KEY]);
+    // The cache that it reads and adds to.
+    await mkdir(join(project.out, "cache"), { recursive: true });
     const fine = await project.run("run", "config.yml", "--input", "x0", "--json", "--verbose");
     expect(fine).toMatchObject({ code: 0, stdout: expect.stringContaining("[redacted]") });
     const failed = await project.run("run", "config.yml", "--input", "x1", "--verbose");
     expect(failed.code).toBe(3);
-    await expectNoSecret(project, fine, failed);
+    expect(await expectNoSecret(project, fine, failed)).toBeGreaterThan(0);
   });
 });

@@ -1,3 +1,5 @@
+import { basename } from "node:path";
+import { redactText, userinfoSecrets } from "../config/redact.ts";
 import type { Section } from "../config/schema.ts";
 import { EXIT } from "../lib/errors.ts";
 import { parseJsonPath } from "../lib/json-path.ts";
@@ -10,8 +12,9 @@ import type { RunOptions } from "../pipeline/run-options.ts";
 import { type CommandInput, packageVersion } from "./command.ts";
 import { number, shardOf, wholeNumber } from "./flags.ts";
 import { type Interrupt, onInterrupt } from "./interrupt.ts";
-import { configFileOf, loadConfigFor } from "./load.ts";
+import { loadConfigFor } from "./load.ts";
 import { progressLine } from "./progress-line.ts";
+import { resumeCommand } from "./resume-command.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface Collecting<R extends EvaluateResult> {
@@ -33,20 +36,24 @@ export async function runCollecting<R extends EvaluateResult>(
   const flags = settleResume(input);
   const { args, terminal } = input;
   const { config, builtins } = await loadConfigFor({ args, flags, terminal, uses: what.uses });
+  const endpoint = endpointOf(flags);
+  if (endpoint) terminal.hide(userinfoSecrets(endpoint.url));
   const parts = await assemble(config, {
     builtins,
     log: terminal,
-    cache: flags.cache !== false,
+    // A dry run calls no model, and leaves the disk as it was.
+    cache: flags.cache !== false && flags.dryRun !== true,
     dataset_file: typeof flags.dataset === "string" ? flags.dataset : undefined,
-    endpoint: endpointOf(flags),
+    endpoint,
   });
   try {
     if (flags.dryRun === true) return await dryRun(parts, flags, terminal);
-    using interrupt = onInterrupt(() =>
-      terminal.warn("stopping: letting what runs come to its end; Ctrl-C again to stop at once"),
+    using interrupt = onInterrupt(
+      () => terminal.warn("stopping: letting what runs come to its end; Ctrl-C again to stop at once"),
+      () => terminal.warn("stopping at once; Ctrl-C again to end the process, whatever still runs"),
     );
     const result = await perform(input, flags, what, parts, interrupt);
-    if (result.stopped) throw stoppedError(result, resumeCommand(what.command, args, flags, result));
+    if (result.stopped) throw stoppedError(result, resumeCommand(what.command, args, flags, basename(result.run_dir)));
     const text = [describeScores(result), what.report(result)].filter((part) => part !== undefined).join("\n");
     terminal.print(text);
     terminal.result(what.json ? what.json(result) : result);
@@ -57,15 +64,17 @@ export async function runCollecting<R extends EvaluateResult>(
 }
 
 async function perform<R extends EvaluateResult>(
-  { terminal }: CommandInput,
+  { terminal, waiting }: CommandInput,
   flags: Record<string, unknown>,
   what: Collecting<R>,
   parts: Parts,
   interrupt: Interrupt,
 ): Promise<R> {
+  const running = new Set<string>();
+  waiting.for = () => describeRunning(running);
   const line = progressLine(terminal, Date.now);
   try {
-    return await what.perform(parts, {
+    return await what.perform(noting(running, parts), {
       ...runOptions(flags),
       command: what.command,
       version: packageVersion(),
@@ -73,11 +82,49 @@ async function perform<R extends EvaluateResult>(
       stop: interrupt.stop,
       log: terminal,
       now: Date.now,
-      onTotal: line.total,
+      onTotal(total) {
+        line.total(total);
+        warnIfEmpty(total, flags, terminal);
+      },
       onProgress: line.show,
     });
   } finally {
     line.end();
+  }
+}
+
+/** The same parts, with the ids of the examples that are inside the workflow kept in `running`. */
+function noting(running: Set<string>, parts: Parts): Parts {
+  const { name, run } = parts.workflow;
+  return {
+    ...parts,
+    workflow: {
+      name,
+      async run(input, context) {
+        const { example, rep } = context;
+        const key = rep === 0 ? example.id : `${example.id} (repetition ${rep})`;
+        running.add(key);
+        try {
+          return await run(input, context);
+        } finally {
+          running.delete(key);
+        }
+      },
+    },
+  };
+}
+
+function describeRunning(running: ReadonlySet<string>): string {
+  if (running.size === 0) return "no example is running; an evaluator or another part has never settled";
+  const some = [...running].slice(0, 5).map((key) => `"${key}"`);
+  const more = running.size > some.length ? ` and ${running.size - some.length} more` : "";
+  return `the workflow has never settled for ${some.join(", ")}${more}; --resume goes on with what is missing`;
+}
+
+function warnIfEmpty(examples: number, flags: Record<string, unknown>, terminal: Terminal): void {
+  const shard = shardOf(flags);
+  if (shard && examples === 0) {
+    terminal.warn(`shard ${shard.index}/${shard.of} holds no examples: there are fewer than ${shard.index}`);
   }
 }
 
@@ -93,14 +140,9 @@ function runOptions(flags: Record<string, unknown>) {
     skip_workflow: flags.skipWorkflow === true,
     skip_completed_entries: flags.skipCompletedEntries === true,
     ...(path !== "$" && { result_of: parseJsonPath(path), result_json_path: path }),
-    ...(typeof flags.endpoint === "string" && { endpoint: withoutUserinfo(flags.endpoint) }),
+    ...(typeof flags.endpoint === "string" && { endpoint: redactText(flags.endpoint) }),
     ...(typeof flags.resume === "string" || flags.resume === true ? { resume: flags.resume } : {}),
   };
-}
-
-/** An address as it may be kept: a user's name and password stay out. */
-function withoutUserinfo(endpoint: string): string {
-  return endpoint.replace(/^([a-z]+:\/\/)[^/?#]*@/i, "$1");
 }
 
 function endpointOf(flags: Record<string, unknown>): { url: string; timeout_seconds: number } | undefined {
@@ -111,6 +153,7 @@ function endpointOf(flags: Record<string, unknown>): { url: string; timeout_seco
 async function dryRun(parts: Parts, flags: Record<string, unknown>, terminal: Terminal): Promise<number> {
   const { reps, shard } = runOptions(flags);
   const result = await estimate(parts, { reps, shard });
+  warnIfEmpty(result.examples, flags, terminal);
   terminal.print(describeEstimate(result));
   terminal.result(result);
   return EXIT.ok;
@@ -122,29 +165,6 @@ function settleResume({ args, flags }: CommandInput): Record<string, unknown> {
   return { ...flags, resume: true, configFile: flags.resume };
 }
 
-function resumeCommand(
-  command: string,
-  args: readonly string[],
-  flags: Record<string, unknown>,
-  result: EvaluateResult,
-): string {
-  const words = ["pairwright", command, quoted(configFileOf(args, flags))];
-  for (const [name, value] of Object.entries(flags)) {
-    if (["resume", "configFile", "color", "json", "quiet", "verbose", "dryRun"].includes(name)) continue;
-    if (name === "cache") words.push("--no-cache");
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (one === true) words.push(flag);
-      else if (one !== false && one !== undefined) words.push(flag, quoted(String(one)));
-    }
-  }
-  return [...words, "--resume", result.run_dir.split("/").at(-1) ?? ""].join(" ");
-}
-
-function quoted(text: string): string {
-  return /^[\w./:=@,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 /** Codes of errors that say: nobody answered there. */
 const UNREACHABLE = new Set(["llm_unreachable", "llm_timeout", "http_unreachable", "http_timeout", "http_tls"]);
 
@@ -152,6 +172,6 @@ function exitCodeOf<R extends EvaluateResult>(result: R, what: Collecting<R>, fl
   const allowed = wholeNumber(flags, "maxFailures") ?? 0;
   const unreachable = Object.keys(result.errors).every((code) => UNREACHABLE.has(code));
   if (result.completed === 0 && result.failed > 0 && unreachable) return EXIT.unreachable;
-  if (result.failed > allowed) return EXIT.some_failed;
+  if (result.failed > allowed || Object.keys(result.score_errors).length > 0) return EXIT.some_failed;
   return what.exitCode(result);
 }

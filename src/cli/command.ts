@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Waiting } from "./stuck.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command gets: its arguments and flags as typed, and where to speak. */
@@ -6,6 +7,8 @@ export interface CommandInput {
   args: string[];
   flags: Record<string, unknown>;
   terminal: Terminal;
+  /** Where a command notes what it waits for, for the case that it waits in vain. */
+  waiting: Waiting;
 }
 
 /** A command's work: gives its exit code. Its file is loaded when it is called, not before. */

@@ -11,15 +11,28 @@ import { environment, list, loadConfigFor, loadPluginsInto } from "./load.ts";
  * What `pairs build` and `pairs merge` make pairs with: the configuration of `--config-file`, else what the first run
  * itself was made with; flags on top of either.
  */
-export async function pairPartsFor({ args, flags, terminal }: CommandInput): Promise<PairParts> {
+export async function pairPartsFor(
+  { args, flags, terminal }: CommandInput,
+  warn: (warning: string) => void,
+): Promise<PairParts> {
   const [first] = args;
+  if (list(flags.override).length > 0 && typeof flags.configFile !== "string") {
+    throw usageError({
+      code: "usage",
+      where: "--override",
+      what: "it changes a value of a configuration, and --config-file names none",
+      fix: "add --config-file FILE, or use the flag of that setting (see --help)",
+    });
+  }
   if (first === undefined) throw usageError({ code: "usage", what: "no run was named", fix: "name a run's folder" });
   const builtins = createBuiltins({ env: await environment(), log: terminal });
   let config = await (typeof flags.configFile === "string"
     ? loadConfigFor({ args: [], flags, terminal, uses: ["trajectory_builders", "split"], builtins }).then(
         (loaded) => loaded.config,
       )
-    : loadPluginsInto(builtins.registry, list(flags.plugin)).then(() => pairConfigOfRun(first, builtins.registry)));
+    : loadPluginsInto(builtins.registry, list(flags.plugin)).then(() =>
+        pairConfigOfRun(first, builtins.registry, warn),
+      ));
 
   const options = builderOptions(flags);
   if (Object.keys(options).length > 0) config = withBuilderOptions(config, builtins.registry, options);

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { EXIT, PairwrightError } from "../lib/errors.ts";
 import { type CommandRun, packageVersion } from "./command.ts";
+import { endWhenStuck, type Waiting } from "./stuck.ts";
 import { createTerminal } from "./terminal.ts";
 
 type Load = () => Promise<{ run: CommandRun }>;
@@ -11,8 +12,8 @@ export function buildProgram(setExit: (code: number) => void): Command {
     .description("Turns what an agent already does into preference data, and preference data into a better model.")
     .version(packageVersion())
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text) })
-    .showHelpAfterError("(add --help for what there is)");
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "error[usage]: ")) })
+    .showHelpAfterError("  fix: add --help for what there is");
 
   const add = (spec: string, description: string, load: Load, parent: Command = program) =>
     parent
@@ -132,12 +133,15 @@ async function perform(load: Load, command: Command): Promise<number> {
     verbose: flags.verbose === true || level === "DEBUG",
     color: flags.color !== false && process.stderr.isTTY === true && process.env.NO_COLOR === undefined,
   });
+  const waiting: Waiting = {};
+  using _watch = endWhenStuck(terminal, waiting);
   try {
     const { run } = await load();
     return await run({
       args: command.processedArgs.flat().filter((arg): arg is string => typeof arg === "string"),
       flags,
       terminal,
+      waiting,
     });
   } catch (error) {
     terminal.error(error);
@@ -145,19 +149,37 @@ async function perform(load: Load, command: Command): Promise<number> {
   }
 }
 
-/** Commander's own endings: help and version are fine, anything else is a usage error. */
+/** Commander's own endings: help and version are fine, anything else is a usage error, told in JSON where asked. */
 function silence(program: Command, setExit: (code: number) => void): Command {
   const parse = program.parseAsync.bind(program);
   program.parseAsync = async (argv, options) => {
+    if (argv?.length === 0) {
+      program.outputHelp();
+      return program;
+    }
     try {
       return await parse(argv, options);
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
       setExit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+      if (error.exitCode !== 0 && asksForJson(argv ?? []))
+        process.stdout.write(`${JSON.stringify(usageFacts(error))}\n`);
       return program;
     }
   };
   return program;
+}
+
+/** The flag itself may stand behind the fault, where it was not read any more. */
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return argv.slice(0, end === -1 ? undefined : end).includes("--json");
+}
+
+function usageFacts({ code, message }: CommanderError) {
+  // A group such as `pairs` without its command prints its help, and has no message.
+  const what = code === "commander.help" ? "a command is missing" : message.replace(/^error: /, "");
+  return { error: { code: "usage", what, fix: "add --help for what there is" } };
 }
 
 function collectValue(value: string, previous: string[]): string[] {

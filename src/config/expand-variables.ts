@@ -1,7 +1,8 @@
+import { REDACTED } from "../lib/scrub.ts";
 import type { Faults } from "./config-error.ts";
 import { type MapNode, type ScalarNode, scalarsOf } from "./node.ts";
 import { plainValue } from "./plain-value.ts";
-import { isSecretName, REDACTED, type Secrets } from "./redact.ts";
+import { isSecretName, type Secrets } from "./redact.ts";
 
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
 const UNCLOSED = /\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?$/;

@@ -3,7 +3,7 @@ import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { codeOf } from "../lib/errors.ts";
 import type { Faults } from "./config-error.ts";
 import { type Expansion, expandScalar } from "./expand-variables.ts";
-import { emptyMap, type MapNode, type Node, type Place } from "./node.ts";
+import { childOf, emptyMap, type MapNode, type Node, type Place } from "./node.ts";
 import { withoutSecrets } from "./original-text.ts";
 import { readYaml } from "./read-yaml.ts";
 
@@ -51,7 +51,7 @@ export async function readLayers(file: string, cwd: string, expansion: Expansion
   const [main] = layers;
   if (main === undefined) return undefined;
   let root: Node = emptyMap(main.root.place);
-  for (const layer of layers.toReversed()) root = merge(root, layer.root);
+  for (const layer of layers.toReversed()) root = merge(root, withPluginsOf(root, layer.root));
   return root.kind === "map" ? { root, files: layers.map((layer) => layer.path), text: main.text } : undefined;
 }
 
@@ -100,7 +100,7 @@ function baseName(node: Node, expansion: Expansion): string | null | undefined {
   return node.text === "" ? void fail("base must be the name of one file") : node.text;
 }
 
-/** Maps are merged member by member; anything else of the child's replaces what the base has, null too. */
+/** Maps are merged member by member; anything else of the child's replaces what the base has, null too. (Plugins join.) */
 function merge(base: Node, child: Node): Node {
   if (base.kind !== "map" || child.kind !== "map") return child;
   const entries = new Map(base.entries);
@@ -109,4 +109,13 @@ function merge(base: Node, child: Node): Node {
     entries.set(key, below === undefined ? entry : { place: entry.place, node: merge(below.node, entry.node) });
   }
   return { kind: "map", place: child.place, entries };
+}
+
+/** The file with its base's plugins before its own: what a base's components need, the base says itself. */
+function withPluginsOf(base: Node, child: MapNode): MapNode {
+  const own = child.entries.get("plugins");
+  const below = childOf(base, "plugins");
+  if (own?.node.kind !== "list" || below?.kind !== "list") return child;
+  const joined: Node = { ...own.node, items: [...below.items, ...own.node.items] };
+  return { ...child, entries: new Map(child.entries).set("plugins", { ...own, node: joined }) };
 }

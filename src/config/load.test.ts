@@ -260,3 +260,12 @@ test("a file that is not there is one clear problem", async () => {
   expect(error.message).toBe("config.yml: 1 problem\n  config.yml: there is no file config.yml");
   expect(error.problems[0]).toMatchObject({ line: null, column: null, code: "config_unreadable" });
 });
+
+test("an evaluator whose name cannot be a file's, or is taken by another file, is refused at its place", async () => {
+  const names = ["../up", "a/b", "a\\\\b", "nul\\0", "..", "workflow", "Workflow", "x".repeat(101)];
+  const written = names.map((name) => `    "${name}": {_type: dpo_game_outcome}`).join("\n");
+  const error = await errorOf(`eval:\n  evaluators:\n    "my judge-2.1_b": {_type: dpo_game_outcome}\n${written}\n`);
+
+  const refused = error.problems.filter(({ code }) => code === "invalid_name");
+  expect(refused.map(({ line }) => line)).toEqual(names.map((_, index) => index + 4));
+});

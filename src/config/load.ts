@@ -1,4 +1,4 @@
-import { basename, dirname, extname, resolve } from "node:path";
+import { basename, dirname, extname, relative, resolve } from "node:path";
 import type { Registry } from "../registry/registry.ts";
 import { checkPart, type Entry } from "./components.ts";
 import type { ComponentConfig, ComponentConfigs, Config, LoadedPlugin } from "./config.ts";
@@ -10,7 +10,7 @@ import { type MapNode, nodeAt, type Place, scalarsOf } from "./node.ts";
 import { isHidden } from "./original-text.ts";
 import { applyOverrides } from "./overrides.ts";
 import { loadPlugins, type PluginRequest } from "./plugins.ts";
-import { redactText, type Secrets, userinfoSecrets } from "./redact.ts";
+import { isSearchedFor, redactText, type Secrets, userinfoSecrets } from "./redact.ts";
 import { checkReferences } from "./references.ts";
 import { type ComponentSection, type Platform, PlatformOptions, Plugins, type Section } from "./schema.ts";
 import { type CheckedSections, checkSections, type Parts } from "./sections.ts";
@@ -51,8 +51,7 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Co
   applyOverrides(root, options.overrides ?? [], cwd, faults);
   const used = new Set<string>([...options.uses, "plugins"]);
   expandVariables(root, (section) => used.has(section), { env: options.env, secrets, faults });
-  for (const { scalar, path } of scalarsOf(root)) if (isHidden(path) && scalar.text !== "") secrets.add(scalar.text);
-  for (const { scalar } of scalarsOf(root)) for (const secret of userinfoSecrets(scalar.text)) secrets.add(secret);
+  collectSecrets(root, secrets);
   await readTextFiles(root, faults);
 
   const before = faults.problems.length;
@@ -71,6 +70,13 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Co
     );
   }
   return assembled(layers, checked, plugins, secrets);
+}
+
+function collectSecrets(root: MapNode, secrets: Secrets): void {
+  for (const { scalar, path } of scalarsOf(root)) {
+    if (scalar.text !== "" && isHidden(path) && isSearchedFor(String(path.at(-1)))) secrets.add(scalar.text);
+    for (const secret of userinfoSecrets(scalar.text)) secrets.add(secret);
+  }
 }
 
 /** The faults in the order a person mends them, with nothing secret in any sentence. */
@@ -100,7 +106,11 @@ async function loadAllPlugins(
       const item = nodeAt(root, ["plugins", index]);
       // Its fault is the variable without a value.
       if (item?.kind !== "scalar" || item.unexpanded) continue;
-      requests.push({ name, place: item.place, path: ["plugins", index] });
+      const { place } = item;
+      const before = node.kind === "list" ? node.items.slice(0, index) : [];
+      // Its place in the list of its own file: those of bases come before it.
+      const own = before.filter((other) => other.place.file === place.file).length;
+      requests.push({ name, known_as: seenFrom(root.place.dir, name, place), place, path: ["plugins", own] });
     }
   }
   for (const name of options.plugins ?? []) {
@@ -109,6 +119,13 @@ async function loadAllPlugins(
   }
   const { registry, importPlugin, modules = {} } = options;
   return loadPlugins(requests, { registry, modules, importPlugin, faults });
+}
+
+/** A base file's `./plugin.ts` as the main file would write it, so that no two plugins go by one name. */
+function seenFrom(dir: string, name: string, place: Place): string | undefined {
+  if (place.dir === dir || place.override !== undefined || !/^\.{1,2}[\\/]/.test(name)) return undefined;
+  const path = relative(dir, resolve(place.dir, name)).replaceAll("\\", "/");
+  return path.startsWith("../") ? path : `./${path}`;
 }
 
 function assembled(layers: Layers, checked: CheckedSections, plugins: LoadedPlugin[], secrets: Secrets): Config {

@@ -1,5 +1,6 @@
+import { REDACTED } from "../lib/scrub.ts";
 import { type MapNode, type Path, scalarsOf } from "./node.ts";
-import { hidesMembers, isSecretName, REDACTED, redactText } from "./redact.ts";
+import { hidesMembers, isSecretName, redactText } from "./redact.ts";
 import { NAMED_SECTIONS } from "./schema.ts";
 
 const ONLY_A_VARIABLE = /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/;

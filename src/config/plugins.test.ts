@@ -70,7 +70,7 @@ test("names in the file start from its folder, those of --plugin from the workin
   using folder = folderWith({
     "runs/config.yml":
       "base: ../shared/base.yml\nplugins: [./own.ts]\neval: {evaluators: {a: {_type: own}, b: {_type: given}}}\n",
-    "shared/base.yml": "plugins: [./gone.ts]\n",
+    "shared/base.yml": "llms: {}\n",
     "runs/own.ts": EVALUATOR("own"),
     "given.ts": EVALUATOR("given"),
   });
@@ -87,6 +87,52 @@ test("names in the file start from its folder, those of --plugin from the workin
     join(folder.dir, "runs/own.ts"),
     join(folder.dir, "given.ts"),
   ]);
+});
+
+test("a base's plugins come before a file's own, each found from the file that names it and loaded once", async () => {
+  using folder = folderWith({
+    "runs/config.yml": `base: ../shared/base.yml
+plugins: [./plugin.ts, ../shared/both.ts]
+eval: {evaluators: {a: {_type: own}, b: {_type: based}, c: {_type: both}, d: {_type: deep}}}
+`,
+    "shared/base.yml": "base: deep/deeper.yml\nplugins: [./both.ts, ./plugin.ts]\n",
+    "shared/deep/deeper.yml": "plugins: [./deep.ts]\n",
+    "runs/plugin.ts": EVALUATOR("own"),
+    "shared/plugin.ts": EVALUATOR("based"),
+    "shared/both.ts": EVALUATOR("both"),
+    "shared/deep/deep.ts": EVALUATOR("deep"),
+  });
+  const options = { registry: seedRegistry(), env: {}, uses: [], cwd: folder.dir, modules: withZod };
+  const config = await loadConfig("runs/config.yml", options);
+
+  expect(config.plugins).toEqual(
+    [
+      ["../shared/deep/deep.ts", "shared/deep/deep.ts"],
+      ["../shared/both.ts", "shared/both.ts"],
+      ["../shared/plugin.ts", "shared/plugin.ts"],
+      ["./plugin.ts", "runs/plugin.ts"],
+    ].map(([name, file]) => ({ name, file: join(folder.dir, file ?? "") })),
+  );
+  expect(config.effective.plugins).toEqual(config.plugins.map(({ name }) => name));
+});
+
+test("a plugin that is not there is told with the place in the list of its own file", async () => {
+  const problems = await problemsOf(
+    {
+      "config.yml": "base: below/base.yml\nplugins: [./gone.ts]\n",
+      "below/base.yml": "plugins: [./a.ts, ./lost.ts]\n",
+      "below/a.ts": EVALUATOR("a"),
+    },
+    { modules: withZod },
+  );
+
+  expect(problems).toEqual([
+    "config.yml:2:11: plugins[0]: the plugin ./gone.ts is not there",
+    "below/base.yml:1:19: plugins[1]: the plugin ./lost.ts is not there",
+  ]);
+  // Null takes the base's away, as everywhere.
+  const files = { "config.yml": "base: base.yml\nplugins: null\n", "base.yml": "plugins: [./gone.ts]\n" };
+  expect((await load(files)).plugins).toEqual([]);
 });
 
 test("each way a plugin can fail is told with its line, and its own line where it has one", async () => {

@@ -13,6 +13,8 @@ import type { Path, Place } from "./node.ts";
 /** A plugin that is asked for, and by which line. */
 export interface PluginRequest {
   name: string;
+  /** Its name from the main file's folder, where the name as written starts from another one. */
+  known_as?: string | undefined;
   place: Place;
   path: Path;
 }
@@ -55,8 +57,9 @@ export async function loadPlugins(requests: readonly PluginRequest[], loading: P
         fail(plugin, "end the file with: export default definePlugin((registry) => { … })");
         continue;
       }
-      await plugin.register(loading.registry.from(name));
-      loaded.push({ name, file });
+      const known_as = request.known_as ?? name;
+      await plugin.register(loading.registry.from(known_as));
+      loaded.push({ name: known_as, file });
     } catch (error) {
       fail(`failed: ${describe(error, file)}`, moduleHint(error));
     }

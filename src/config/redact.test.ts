@@ -147,6 +147,30 @@ test("a component may be named like a secret without hiding what it says", async
   expect(config.original_text).toContain("model_name: m");
 });
 
+test("a dummy for a key is hidden where it stands, and stays where it is a word", async () => {
+  const config = await load(`llms: {a: {_type: openai, model_name: ollama/llama, api_key: ollama}}
+functions: {f: {_type: choose_move, prompt: "Install ollama."}}
+`);
+
+  expect(config.effective).toMatchObject({
+    llms: { a: { model_name: "ollama/llama", api_key: "[redacted]" } },
+    functions: { f: { prompt: "Install ollama." } },
+  });
+  expect(config.original_text).toContain('api_key: "[redacted]"');
+  expect(config.original_text).toContain("Install ollama.");
+});
+
+test("headers of ordinary words are hidden, but looked for nowhere", async () => {
+  const headers = `{Content-Type: application/json, X-Title: My Own Application 1, X-Team-Key: ${KEY}}`;
+  const config = await load(`llms: {a: {_type: openai, model_name: m, headers: ${headers}}}
+`);
+
+  expect(config.secrets).toEqual([KEY]);
+  expect(config.effective).toMatchObject({
+    llms: { a: { headers: { "Content-Type": "[redacted]", "X-Title": "[redacted]", "X-Team-Key": "[redacted]" } } },
+  });
+});
+
 test("the password in a URL is a secret in every form that a program might show", () => {
   expect(userinfoSecrets("see http://user:p%40ss-word@host/v1 and http://host")).toEqual([
     "p%40ss-word",

@@ -1,10 +1,7 @@
-export const REDACTED = "[redacted]";
+import { looksLikeKey, REDACTED } from "../lib/scrub.ts";
 
 /** Values that must be shown nowhere. */
 export type Secrets = Set<string>;
-
-/** Shorter ones would cut holes into innocent words; where they were put is known, and redacted, all the same. */
-const SHORTEST_SEARCHED = 8;
 
 const SECRET_NAME =
   /(^|_)(key|api_?keys|token|auth|authorization|pwd|passphrase|bearer|cookie)(_?\d+)?$|(^|_)(api_?key|secrets?|passwords?|passwd|credentials?|private_key|access_key|(access|auth|api|hf|refresh|bearer)_token)(_|$)/;
@@ -12,6 +9,9 @@ const SECRET_NAME =
 const HARMLESS =
   /(^|_)(id|question|answer|trajectory|group|prompt|chosen|rejected|response|completion|input|output|text|message|messages|label|score|reward|context|field|column|row|sort|cache|primary|foreign|public|dict|map)_keys?$|(^|_)(eos|bos|pad|unk|sep|cls|mask|stop|special|image|max|min|num|per|first|last|next|new)_token$/;
 const HEADERS = /(^|_)headers?$/;
+/** Headers whose values are ordinary words, such as `application/json`: hidden where they stand, searched for nowhere. */
+const ORDINARY_HEADER =
+  /^(accept(-.*)?|cache-control|connection|content-.*|host|(http-)?referer|origin|user-agent|x-title)$/i;
 const USERINFO = /([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi;
 const QUERY = /([?&](?:[a-z_-]*api[_-]?key|key|[a-z_-]*token|[a-z_-]*secret|password|sig|signature)=)[^&\s#]+/gi;
 
@@ -27,6 +27,16 @@ export function isSecretName(name: string): boolean {
 /** Whether a member of this name holds secrets, or is a map of headers, any of which may. */
 export function hidesMembers(name: string): boolean {
   return isSecretName(name) || HEADERS.test(name.toLowerCase().replaceAll("-", "_"));
+}
+
+/** Whether a hidden value may be looked for in other texts, too. */
+export function isSearchedFor(name: string): boolean {
+  return !ORDINARY_HEADER.test(name);
+}
+
+/** The text with a mark for the user and password of its URLs: fit for a command that is to be completed by hand. */
+export function maskUserinfo(text: string): string {
+  return text.replace(USERINFO, `$1${REDACTED}@`);
 }
 
 /** The passwords of the URLs in a text, as written, decoded, and as Basic authorization sends them. */
@@ -49,11 +59,11 @@ function decodedOrAsIs(text: string): string {
   }
 }
 
-/** The text without the given secrets, and without what URLs carry before `@` or in a key's parameter. */
+/** The text without those of the given secrets that `looksLikeKey`, and without what URLs carry before `@` or in a key's parameter. */
 export function redactText(text: string, secrets: Iterable<string> = []): string {
   let safe = text;
   // Longest first, so that a secret inside another does not leave the other's ends.
-  const searched = [...secrets].filter((secret) => secret.length >= SHORTEST_SEARCHED);
+  const searched = [...secrets].filter(looksLikeKey);
   for (const secret of searched.sort((a, b) => b.length - a.length)) safe = safe.replaceAll(secret, REDACTED);
   return safe.replace(USERINFO, "$1").replace(QUERY, `$1${REDACTED}`);
 }

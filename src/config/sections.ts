@@ -1,4 +1,5 @@
 import { didYouMean } from "../lib/suggest.ts";
+import { EvaluatorName } from "../records/score.ts";
 import { type Checking, checkComponent, checkPart, type Entry } from "./components.ts";
 import type { Faults } from "./config-error.ts";
 import { emptyMap, type MapNode, type Node, nodeAt, type Path, placeAt } from "./node.ts";
@@ -58,6 +59,12 @@ export function checkSections(root: MapNode, checking: Checking): CheckedSection
     });
   }
   for (const [name, entry] of mapAt(root, ["eval", "evaluators"], faults).entries) {
+    const { error } = EvaluatorName.safeParse(name);
+    for (const issue of error?.issues ?? []) {
+      const [place, path] = [entry.place, ["eval", "evaluators", name]];
+      const message = "this name cannot be part of a file's name";
+      faults.add({ code: "invalid_name", place, path, message, fix: `choose another: ${issue.message}` });
+    }
     add("eval.evaluators", ["eval", "evaluators", name], name, entry.node);
   }
   const general = mapAt(root, ["eval", "general"], faults);

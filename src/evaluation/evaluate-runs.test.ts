@@ -223,3 +223,25 @@ test("a record that cannot be kept ends the scoring", async () => {
     }),
   ).rejects.toThrow("disk full");
 });
+
+test("what an evaluation's model calls used stands in its record, also when it failed; without calls there is none", async () => {
+  const spent = { ...noUsage(), prompt_tokens: 7, total_tokens: 7, llm_calls: 1 };
+  let usage = spent;
+  const throwing: Evaluator = { evaluate: () => Promise.reject(new Error("no verdict")) };
+  const silent: Evaluator = {
+    evaluate: () => {
+      usage = noUsage();
+      return { score: 1 };
+    },
+  };
+  const { records } = await score({
+    runs: [run(0)],
+    evaluators: { throwing, silent },
+    max_concurrency: 1,
+    withUsage: async (work) => ({ value: await work(), usage }),
+  });
+
+  expect(records[0]).toMatchObject({ evaluator: "throwing", error: { message: "no verdict" }, usage: spent });
+  expect(records[1]).toMatchObject({ evaluator: "silent", score: 1 });
+  expect(records[1]).not.toHaveProperty("usage");
+});

@@ -2,6 +2,7 @@ import { forEachBounded } from "../lib/concurrency.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import { type ErrorRecord, type RunRecord, runKey } from "../records/run.ts";
 import type { ScoreRecord } from "../records/score.ts";
+import type { Usage } from "../records/usage.ts";
 import type { Evaluation, Evaluator } from "../registry/evaluator.ts";
 import type { Example } from "../registry/workflow.ts";
 
@@ -16,6 +17,8 @@ export interface ScoreRunsArguments {
   /** The data-set row behind a run, where it can be had. */
   example?: ((run: RunRecord) => Example | undefined | Promise<Example | undefined>) | undefined;
   signal: AbortSignal;
+  /** Runs one evaluation and says what its model calls used, also when it fails; nothing is counted when absent. */
+  withUsage?: (<T>(work: () => Promise<T>) => Promise<{ value: T; usage: Usage }>) | undefined;
   /** Whether a completed run (`runKey`) was scored earlier. It is then passed over; failed runs are not asked about. */
   done?: ((evaluator: string, key: string) => boolean) | undefined;
   /** Gets each record as it comes, in any order; awaited, so that a slow disk slows the scoring. */
@@ -67,9 +70,15 @@ export async function scoreRuns(args: ScoreRunsArguments): Promise<ScoreCounts> 
   return counts;
 }
 
-type Outcome = Pick<ScoreRecord, "score" | "reasoning" | "metrics" | "error">;
+type Outcome = Pick<ScoreRecord, "score" | "reasoning" | "metrics" | "error" | "usage">;
 
 async function outcomeOf(run: RunRecord, evaluator: Evaluator, args: ScoreRunsArguments): Promise<Outcome> {
+  if (!args.withUsage) return evaluated(run, evaluator, args);
+  const { value, usage } = await args.withUsage(() => evaluated(run, evaluator, args));
+  return usage.llm_calls > 0 ? { ...value, usage } : value;
+}
+
+async function evaluated(run: RunRecord, evaluator: Evaluator, args: ScoreRunsArguments): Promise<Outcome> {
   try {
     const example = await args.example?.(run);
     return checked(await evaluator.evaluate(run, { example, signal: args.signal }));

@@ -1,10 +1,15 @@
+import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { codeOf, type PairwrightError, usageError } from "./errors.ts";
 
 /** Holds a lock file with this process's id until it is given back. */
 export interface Lock extends AsyncDisposable {
   release(): Promise<void>;
 }
+
+/** Tells this process's locks from those of an earlier one that had the same id, as in a container. */
+const NONCE = randomUUID();
 
 const NO_HARD_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
@@ -39,7 +44,7 @@ async function create(path: string): Promise<boolean> {
 
 async function createPlainly(path: string): Promise<boolean> {
   try {
-    await writeFile(path, String(process.pid), { flag: "wx" });
+    await writeFile(path, mark(), { flag: "wx" });
     return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
@@ -70,8 +75,8 @@ async function takeOver(path: string): Promise<boolean> {
 }
 
 async function writeMine(path: string): Promise<string> {
-  const mine = `${path}.${process.pid}`;
-  await writeFile(mine, String(process.pid));
+  const mine = `${path}.${randomUUID().slice(0, 8)}`;
+  await writeFile(mine, mark());
   return mine;
 }
 
@@ -84,21 +89,30 @@ async function refuseWhileAlive(file: string, path: string): Promise<boolean> {
     if (codeOf(error) === "ENOENT") return false;
     throw error;
   }
-  const holder = Number(text.trim());
-  if (Number.isInteger(holder) && holder > 0 && isAlive(holder)) throw locked(path, holder);
+  const [pid = "", host = hostname(), nonce] = text.trim().split(" ");
+  const holder = Number(pid);
+  if (!Number.isInteger(holder) || holder <= 0) return true;
+  if (host !== hostname()) throw locked(path, `${pid} on ${host}`, `remove this file if that process is gone`);
+  if (nonce === NONCE || isAlive(holder)) throw locked(path, pid, "wait for it or stop it");
   return true;
 }
 
-function locked(path: string, holder: number): PairwrightError {
+/** Process id, host and nonce: what another process needs to judge whether the lock is still held. */
+function mark(): string {
+  return `${process.pid} ${hostname()} ${NONCE}`;
+}
+
+function locked(path: string, holder: string, fix: string): PairwrightError {
   return usageError({
     code: "locked",
     where: path,
-    what: `process ${holder} is writing here`,
-    fix: "wait for it or stop it; two writers would spoil each other's files",
+    what: `process ${holder} is writing here; two writers would spoil each other's files`,
+    fix,
   });
 }
 
 function isAlive(pid: number): boolean {
+  // Our own id with another nonce is that of a process before us.
   if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);

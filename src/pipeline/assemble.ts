@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ComponentConfig, Config } from "../config/config.ts";
+import { userinfoSecrets } from "../config/redact.ts";
 import { datasetForFile } from "../evaluation/datasets/dataset-for-file.ts";
 import { readExamples } from "../evaluation/examples.ts";
 import { usageError } from "../lib/errors.ts";
@@ -53,7 +54,7 @@ export async function assemble(config: Config, options: AssembleOptions): Promis
     max_concurrency: config.eval.general.max_concurrency,
     output_dir,
     config: { effective: config.effective, original: config.original_text, file: config.file },
-    secrets: [...config.secrets, ...options.builtins.secrets],
+    secrets: [...config.secrets, ...options.builtins.secrets, ...userinfoSecrets(options.endpoint?.url ?? "")],
     knows_cost: Object.values(config.llms).every(({ options }) => options.price !== undefined),
     async close() {
       for (const close of [...closers, ...builder.models().map((model) => () => model.close?.())]) await close();

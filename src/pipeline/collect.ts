@@ -22,7 +22,7 @@ export async function collectParts(parts: Parts, options: RunOptions): Promise<C
       await folder.update(completedAt(options));
       return result;
     }
-    const split = await splitFor(parts.output_dir, parts.pairs.split, options.log);
+    const split = await splitFor(parts.output_dir, parts.pairs.split);
     const pairs = await buildPairs({
       ...parts.pairs,
       runs: [folder.dir],

@@ -9,7 +9,9 @@ export function describeScores(result: EvaluateResult): string {
   const reasons = Object.entries(errors).map(([code, n]) => `${code} ${n}`);
   const failures =
     failed > 0 ? `, ${failed} failed (${reasons.join(", ")}; see "error" in runs.jsonl; --resume runs them again)` : "";
-  return `\n${completed} of ${examples} examples completed${failures}\n\n${summaryTable(result)}\nrun folder: ${run_dir}`;
+  const unjudged = Object.entries(result.score_errors).map(([code, n]) => `${code} ${n}`);
+  const judging = unjudged.length > 0 ? `\nnot judged for errors: ${unjudged.join(", ")}; --resume asks again\n` : "";
+  return `\n${completed} of ${examples} examples completed${failures}\n\n${summaryTable(result)}${judging}\nrun folder: ${run_dir}`;
 }
 
 const NO_PAIRS =

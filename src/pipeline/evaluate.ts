@@ -7,7 +7,7 @@ import type { EvaluatorSummary } from "../records/score.ts";
 import { addUsage, type Usage } from "../records/usage.ts";
 import type { Example } from "../registry/workflow.ts";
 import { holdsAnswer, recordFromRow } from "../workflow/record-from-row.ts";
-import { runExample } from "../workflow/run-example.ts";
+import { playExample } from "../workflow/run-example.ts";
 import { beginRun } from "./begin-run.ts";
 import { diskError } from "./disk-error.ts";
 import type { Parts } from "./parts.ts";
@@ -15,7 +15,7 @@ import { type Played, type Progress, playExamples } from "./play-examples.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { type Done, whatIsDone } from "./run-index.ts";
 import type { RunOptions } from "./run-options.ts";
-import { scoreRunFolder } from "./score-run-folder.ts";
+import { refuseUnsafeNames, scoreRunFolder } from "./score-run-folder.ts";
 
 export interface EvaluateResult {
   run_dir: string;
@@ -25,6 +25,8 @@ export interface EvaluateResult {
   /** Why examples failed: error code -> how many. */
   errors: Record<string, number>;
   scores: Record<string, EvaluatorSummary>;
+  /** Why evaluators could not judge: error code -> how many. `--resume` asks again. */
+  score_errors: Record<string, number>;
   usage: Usage;
   seconds: number;
   /** Why it ended before its end; the run can be resumed. */
@@ -53,6 +55,7 @@ export async function evaluateInto(
   options: RunOptions,
 ): Promise<{ folder: RunFolder; result: EvaluateResult }> {
   refuseContradictions(options, parts);
+  refuseUnsafeNames(parts.evaluators);
   const started = options.now();
   const total = await countExamples(parts, options);
   options.onTotal?.(total);
@@ -68,21 +71,24 @@ export async function evaluateInto(
       ...got,
       errors: played.errors,
       scores: {},
+      score_errors: {},
       usage,
       seconds: (options.now() - started) / 1000,
       ...(played.stopped && { stopped: played.stopped }),
     };
-    const scores = played.stopped ? undefined : await scoreUnlessStopped(parts, options, folder);
-    if (!scores) {
+    const scored = played.stopped ? undefined : await scoreUnlessStopped(parts, options, folder);
+    if (!scored) {
       result.stopped ??= "drained";
       await folder.update({ status: "interrupted", got, usage });
       return { folder, result };
     }
-    result.scores = scores;
+    result.scores = scored.scores;
+    result.score_errors = scored.errors;
+    addUsage(usage, scored.usage);
     result.seconds = (options.now() - started) / 1000;
     await folder.update({
       got,
-      missing: played.errors,
+      missing: { ...played.errors, ...prefixed("score: ", scored.errors) },
       scores: result.scores,
       usage,
     });
@@ -135,8 +141,11 @@ async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promi
       const stored =
         options.skip_workflow ||
         (options.skip_completed_entries && holdsAnswer(example, structure.generated_answer_key));
-      if (stored) return recordFromRow(example, { ...place, ...structure });
-      const record = await runExample(example, {
+      if (stored) {
+        const { steps, ...head } = recordFromRow(example, { ...place, ...structure });
+        return { head, steps: steps.map((step) => JSON.stringify(step)) };
+      }
+      const run = await playExample(example, {
         ...place,
         workflow: parts.workflow.run,
         workflow_name: parts.workflow.name,
@@ -144,11 +153,12 @@ async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promi
         signal: stop,
         log: safeLog,
       });
-      return options.result_of ? { ...record, output: options.result_of(record.output) ?? null } : record;
+      if (!options.result_of) return run;
+      return { ...run, head: { ...run.head, output: options.result_of(run.head.output) ?? null } };
     },
     done,
     log: appender,
-    serialise: (record) => scrub(JSON.stringify(record)),
+    scrub,
     drain: options.drain,
     stop,
     max_failures: options.max_failures,
@@ -233,4 +243,8 @@ export function stoppedError(result: EvaluateResult, resume_command: string): Pa
     fix: `${result.stopped === "max_cost" ? "raise --max-cost, which counts all starts of the run, and " : ""}go on with: ${resume_command}`,
     exit_code: result.stopped === "max_failures" ? EXIT.some_failed : EXIT.interrupted,
   });
+}
+
+function prefixed(prefix: string, counts: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).map(([name, n]) => [prefix + name, n]));
 }

@@ -1,33 +1,61 @@
-import { join } from "node:path";
+import { mkdir, realpath } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { usageError } from "../lib/errors.ts";
 import { writeFileWhole } from "../lib/files.ts";
-import { type BuildPairsOptions, buildPairs, type PairsSummary } from "./pairs.ts";
+import { takeLock } from "../lib/lock.ts";
+import { refuseDifferentRuns } from "./merge-check.ts";
+import type { BuildPairsOptions, PairsSummary } from "./pairs.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./pairs-index.ts";
+import { buildLocked } from "./pairs-rebuild.ts";
 import { storedLines } from "./pairs-source.ts";
 
 /** What came of a merge. */
 export interface MergeResult {
   /** Runs of examples that the merged file holds, failed ones included. */
   merged: number;
-  /** Lines that gave way to a later one of the same example, rep and run: within a file, or in a later folder. */
+  /**
+   * Lines that gave way to another one of the same example, rep and run: a later one of its file or of a later folder,
+   * or a completed one to a failed one.
+   */
   replaced: number;
   pairs: PairsSummary;
 }
 
 /**
  * Shards of a run, or several runs, as one: their lines, unchanged and in the data set's order, become one `runs.jsonl`
- * in `output`, and pairs are built of that once. So the files are those that one undivided run would have given.
+ * in `output`, and pairs are built of that once. So the files are those that one undivided run would have given. Runs
+ * that differ in their seed, their data or their configuration are no such run: they are refused.
  */
 export async function mergeRuns(options: BuildPairsOptions & { output: string }): Promise<MergeResult> {
+  const { output, signal } = options;
   const paths = await Promise.all(options.runs.map(runsFile));
-  const merged = join(options.output, "runs.jsonl");
-  await using index = await openRunIndex(paths, { with_failed: true, one_of_each_key: true });
-  await writeFileWhole(merged, linesOf(index, options.signal));
-  const pairs = await buildPairs({ ...options, runs: [merged] });
+  await refuseOwnInput(output, paths);
+  const merged = join(output, "runs.jsonl");
+  await using index = await openRunIndex(paths, { with_failed: true, one_of_each_key: true, signal });
+  await refuseDifferentRuns(paths, index.seeds);
+  await mkdir(output, { recursive: true });
+  await using _lock = await takeLock(join(output, "run.lock"));
+  await writeFileWhole(merged, linesOf(index, signal));
+  const pairs = await buildLocked({ ...options, runs: [merged] });
   return {
     merged: index.size,
     replaced: index.superseded,
     pairs: { ...pairs, warnings: [...index.warnings, ...pairs.warnings] },
   };
+}
+
+/** Writing over what is being read would end with neither. */
+async function refuseOwnInput(output: string, paths: readonly string[]): Promise<void> {
+  const there = await realpath(output).catch(() => resolve(output));
+  for (const path of paths) {
+    if ((await realpath(dirname(path))) !== there) continue;
+    throw usageError({
+      code: "output_is_input",
+      where: output,
+      what: "the merged run would replace one of the runs that it is made of",
+      fix: "give --output another folder",
+    });
+  }
 }
 
 async function* linesOf(index: RunIndex, signal: AbortSignal | undefined): AsyncGenerator<string> {

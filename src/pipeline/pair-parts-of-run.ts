@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import type { ComponentConfig, ComponentConfigs } from "../config/config.ts";
 import { Finetuning, Split } from "../config/schema.ts";
@@ -7,13 +7,25 @@ import { usageError } from "../lib/errors.ts";
 import { exists } from "../lib/files.ts";
 import type { Kind, Registry } from "../registry/registry.ts";
 import type { PairConfig } from "./assemble-pairs.ts";
+import { runsFile } from "./pairs-index.ts";
 
 type Tree = Record<string, unknown>;
 
-/** The sections that pairs are made by, as the run itself had them; the usual ones where it left no configuration. */
-export async function pairConfigOfRun(run: string, registry: Registry): Promise<PairConfig> {
-  const path = join(run, "config_effective.yml");
-  const tree: Tree = (await exists(path)) ? object(parse(await readFile(path, "utf8"))) : {};
+/**
+ * The sections that pairs are made by, as the run itself had them: a run folder, or the runs.jsonl in it. The usual ones
+ * where it left no configuration, which `warn` is told.
+ */
+export async function pairConfigOfRun(
+  run: string,
+  registry: Registry,
+  warn: (warning: string) => void,
+): Promise<PairConfig> {
+  const path = join(dirname(await runsFile(run)), "config_effective.yml");
+  const there = await exists(path);
+  if (!there) {
+    warn(`${path} is not there: pairs are made with the usual settings, unless flags or --config-file say otherwise`);
+  }
+  const tree: Tree = there ? object(parse(await readFile(path, "utf8"))) : {};
   const components = (section: string, kind: Kind): ComponentConfigs =>
     Object.fromEntries(
       Object.entries(object(tree[section])).map(([name, part]) => [

@@ -26,8 +26,10 @@ export const COLUMNS = {
   /** 52 bits of the draw that decides whether `max_pairs` keeps the pair. */
   draw_hi: 12,
   draw_lo: 13,
+  /** Which entry of the batch's `lost`, from 1; 0 for a row that leaves nothing out. */
+  lost: 14,
 } as const;
-export const WIDTH = 14;
+export const WIDTH = 15;
 
 export const FLAG = {
   has_row: 1,
@@ -48,6 +50,8 @@ export interface PairBatch {
   /** Rows, on the side that their pairs will most likely have. */
   training: Uint8Array;
   validation: Uint8Array;
+  /** What rows leave out: each set of names that occurs, once. */
+  lost: readonly (readonly string[])[];
   found: PairYield;
 }
 
@@ -72,6 +76,7 @@ export class PairBatcher {
   #facts: Uint32Array;
   #size = 0;
   #found = noYield();
+  #lost: string[][] = [];
   readonly #written = (pair: UnsplitPair) => this.#options.format.prompt(pair, this.#options);
 
   /** With `shared`, another thread can read what `batch` gives. */
@@ -123,12 +128,11 @@ export class PairBatcher {
     const rows = guess === "training" ? this.#training : this.#validation;
     const rowStart = rows.length;
     const { row, lost } = format.row(pair, this.#options);
-    for (const name of lost) this.#found.lost_fields[name] = (this.#found.lost_fields[name] ?? 0) + 1;
     if (row !== null) texts.writeRow(rows, row);
 
     const at = this.#roomForFacts();
     const facts = this.#facts;
-    const asked = texts.keyOf(pair.prompt);
+    const asked = texts.questionKeyOf(pair);
     facts[at + COLUMNS.prompt_hi] = asked.hi;
     facts[at + COLUMNS.prompt_lo] = asked.lo;
     const chosen = texts.keyOf(pair.chosen);
@@ -147,6 +151,7 @@ export class PairBatcher {
       (guess === "validation" ? FLAG.guessed_validation : 0);
     facts[at + COLUMNS.pair_bytes] = this.#pairs.length - pairStart;
     facts[at + COLUMNS.row_bytes] = rows.length - rowStart;
+    facts[at + COLUMNS.lost] = lost.length === 0 ? 0 : this.#placeOf(lost);
     if (this.#options.max_pairs !== null) this.#draw(pair.pair_id, at);
     this.#size += 1;
   }
@@ -159,12 +164,19 @@ export class PairBatcher {
       pairs: this.#pairs.bytes(),
       training: this.#training.bytes(),
       validation: this.#validation.bytes(),
+      lost: this.#lost,
       found: this.#found,
     };
     this.#size = 0;
+    this.#lost = [];
     this.#found = noYield();
     for (const buffer of [this.#pairs, this.#training, this.#validation]) buffer.clear();
     return batch;
+  }
+
+  #placeOf(lost: string[]): number {
+    const known = this.#lost.findIndex((names) => names.length === lost.length && names.every((n, i) => n === lost[i]));
+    return known === -1 ? this.#lost.push(lost) : known + 1;
   }
 
   #roomForFacts(): number {

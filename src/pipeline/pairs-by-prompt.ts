@@ -2,9 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type BulkWriter, openBulkWriter } from "../lib/bulk-writer.ts";
-import { sha256 } from "../lib/hash.ts";
 import { readJsonl } from "../lib/jsonl.ts";
-import { contentOf } from "../preferences/content.ts";
+import { contentOf, questionHash } from "../preferences/content.ts";
 import type { CandidateRecord, CandidateSource, TurnRecord } from "../records/candidate.ts";
 import type { UnsplitPair } from "../records/pair.ts";
 
@@ -57,8 +56,7 @@ export async function openPromptBuckets(output: string, bytes: number): Promise<
   return {
     add({ source, candidates }) {
       for (const candidate of candidates) {
-        const tools = candidate.tools === undefined ? "" : JSON.stringify(candidate.tools);
-        const prompt = sha256(contentOf(candidate.prompt) + tools);
+        const prompt = questionHash(candidate.prompt, candidate.tools);
         // The first bits decide, so that the buckets follow one another in the order of the hashes.
         const place = Math.floor((Number.parseInt(prompt.slice(0, 4), 16) / 0x10000) * count);
         writers[place]?.write(`${JSON.stringify({ prompt, source, candidate } satisfies Stray)}\n`);

@@ -19,6 +19,7 @@ const NAMES = Object.keys(PAIR_FILES) as FileName[];
 /** Where the pairs of a build go. */
 export interface DraftOptions extends VerdictOptions {
   output: string;
+  signal?: AbortSignal | undefined;
 }
 
 /** What came of a draft. */
@@ -101,6 +102,11 @@ export class PairsDraft {
     for (const name of NAMES) await rename(paths[name], join(this.#options.output, PAIR_FILES[name]));
     const unwritable = verdict.pairs - verdict.training - verdict.validation;
     if (unwritable > 0) verdict.skipped.unwritable_row = unwritable;
+    if (unwritable * 2 > verdict.pairs) {
+      verdict.warnings.push(
+        `${unwritable} of ${verdict.pairs} pairs have no row, since this format cannot hold them: they are in ${PAIR_FILES.pairs}`,
+      );
+    }
     const sha256 = { training: written.training, validation: written.validation };
     return { ...verdict, sha256 };
   }
@@ -142,7 +148,9 @@ export class PairsDraft {
       to.pairs.writer.write(side === guessed ? line : withSide(line, side));
       if (row !== undefined) to[side].writer.write(row);
       const pressure = to.pairs.writer.pressure() ?? to.training.writer.pressure();
-      if (pressure !== undefined) await pressure;
+      if (pressure === undefined) continue;
+      await pressure;
+      this.#options.signal?.throwIfAborted();
     }
   }
 }

@@ -11,7 +11,7 @@ const PREFIX_BYTES = 512;
 const NEWLINE = 0x0a;
 /** The fields that `runs.jsonl` has first on each line, in the order of the schema. */
 const PREFIX =
-  /^\{"example_id":("(?:[^"\\]|\\.)*"),"example_index":(\d+),"rep":(\d+),"run_index":(\d+),"status":"(completed|failed)","seed":-?\d+,/;
+  /^\{"example_id":("(?:[^"\\]|\\.)*"),"example_index":(\d+),"rep":(\d+),"run_index":(\d+),"status":"(completed|failed)","seed":(-?\d+),/;
 
 /** One line of a `runs.jsonl` that counts. */
 export interface RunLine {
@@ -32,6 +32,8 @@ export interface RunIndex extends AsyncDisposable {
   readonly failed: number;
   /** How long the lines are that `lines` gives, together. */
   readonly bytes: number;
+  /** Every seed that a run has, with the first file that has it, in the order of the files. */
+  readonly seeds: ReadonlyMap<number, string>;
   /** Lines that a later line of the same key replaced. */
   readonly superseded: number;
   /** What was found that a person should know. */
@@ -56,18 +58,23 @@ export async function runsFile(run: string): Promise<string> {
 }
 
 export interface RunIndexOptions {
+  signal?: AbortSignal | undefined;
   /** Whether `lines` gives failed runs, too. */
   with_failed?: boolean;
-  /** Whether a key of a later file replaces that of an earlier one, rather than standing beside it. */
+  /**
+   * Whether a key of a later file replaces that of an earlier one, rather than standing beside it. A run that failed
+   * never replaces one that another file has completed.
+   */
   one_of_each_key?: boolean;
 }
 
 /** Reads where the lines of the files begin and which runs they hold. */
 export async function openRunIndex(paths: readonly string[], options: RunIndexOptions = {}): Promise<RunIndex> {
-  const { with_failed = false, one_of_each_key = false } = options;
+  const { with_failed = false, one_of_each_key = false, signal } = options;
   const table = new LineTable();
   const files: FileHandle[] = [];
   const warnings: string[] = [];
+  const seeds = new Map<number, string>();
   const close = async () => {
     await Promise.all(files.map((file) => file.close()));
   };
@@ -76,7 +83,7 @@ export async function openRunIndex(paths: readonly string[], options: RunIndexOp
       const file = await open(path, "r");
       files.push(file);
       if (!one_of_each_key) table.forgetKeys();
-      await indexFile({ path, place, file, table, warnings });
+      await indexFile({ path, place, file, table, warnings, seeds, signal });
     }
   } catch (error) {
     await close();
@@ -87,6 +94,7 @@ export async function openRunIndex(paths: readonly string[], options: RunIndexOp
     size: order.length,
     failed,
     superseded,
+    seeds,
     bytes: order.reduce((bytes, line) => bytes + table.get("length", line), 0),
     warnings,
     *lines() {
@@ -109,16 +117,23 @@ interface IndexedFile {
   file: FileHandle;
   table: LineTable;
   warnings: string[];
+  seeds: Map<number, string>;
+  signal: AbortSignal | undefined;
 }
 
 async function indexFile(indexed: IndexedFile): Promise<void> {
-  const { path, place, file, table, warnings } = indexed;
+  const { path, place, file, table, warnings, seeds, signal } = indexed;
+  const add = (where: Where, { seed, ...head }: Head) => {
+    if (seed !== undefined && !seeds.has(seed)) seeds.set(seed, path);
+    table.add({ place, ...where, ...head });
+  };
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   let prefix = Buffer.alloc(0);
   let number = 1;
   let start = 0;
   let position = 0;
   for (;;) {
+    signal?.throwIfAborted();
     const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, position);
     if (bytesRead === 0) break;
     let from = 0;
@@ -132,7 +147,7 @@ async function indexFile(indexed: IndexedFile): Promise<void> {
       const length = position + end - start;
       if (length > 0) {
         const line = { number, offset: start, length };
-        table.add({ place, ...line, ...(headOf(prefix) ?? (await parsedHead(indexed, line))) });
+        add(line, headOf(prefix) ?? (await parsedHead(indexed, line)));
       }
       number += 1;
       start = position + end + 1;
@@ -147,21 +162,22 @@ async function indexFile(indexed: IndexedFile): Promise<void> {
   // A file that ends without a newline was perhaps cut off: only a line that is whole JSON is one.
   const line = { number, offset: start, length: position - start };
   const text = await textAt(file, line);
-  if (isJson(text)) table.add({ place, ...line, ...(await parsedHead(indexed, line)) });
+  if (isJson(text)) add(line, await parsedHead(indexed, line));
   else warnings.push(`${path}:${number}: the last line is cut off and was left out (${line.length} bytes)`);
 }
 
-type Head = Pick<LineEntry, "key" | "example_index" | "rep" | "run_index" | "failed">;
+type Head = Pick<LineEntry, "key" | "example_index" | "rep" | "run_index" | "failed"> & { seed: number | undefined };
 type Where = Pick<LineEntry, "number" | "offset" | "length">;
 
 /** The fields that stand first on a line as `runs.jsonl` is written; `undefined` when they do not. */
 function headOf(prefix: Buffer): Head | undefined {
   const found = PREFIX.exec(prefix.toString("utf8"));
   if (found === null) return undefined;
-  const [, id = "", example_index, rep, run_index, status] = found;
+  const [, id = "", example_index, rep, run_index, status, seed] = found;
   const example_id = JSON.parse(id) as string;
   const numbers = { example_index: Number(example_index), rep: Number(rep), run_index: Number(run_index) };
-  return { key: runKey({ example_id, ...numbers }), ...numbers, failed: status === "failed" };
+  const key = runKey({ example_id, ...numbers });
+  return { key, ...numbers, failed: status === "failed", seed: Number(seed) };
 }
 
 /** The same fields, wherever on the line they stand. */
@@ -172,14 +188,15 @@ async function parsedHead({ path, file }: IndexedFile, where: Where): Promise<He
   } catch (cause) {
     throw badLine(path, where.number, "this line is not JSON", cause);
   }
-  const { example_id, example_index, rep, run_index, status } = (record ?? {}) as Record<string, unknown>;
+  const { example_id, example_index, rep, run_index, status, seed } = (record ?? {}) as Record<string, unknown>;
   const known = typeof example_id === "string" && (status === "completed" || status === "failed");
   if (!known || !isIndex(example_index) || !isIndex(rep) || !isIndex(run_index)) {
     const needed = "example_id, example_index, rep, run_index and status";
     throw badLine(path, where.number, `this line is no run: it needs ${needed}`);
   }
   const numbers = { example_index, rep, run_index };
-  return { key: runKey({ example_id, ...numbers }), ...numbers, failed: status === "failed" };
+  const key = runKey({ example_id, ...numbers });
+  return { key, ...numbers, failed: status === "failed", seed: typeof seed === "number" ? seed : undefined };
 }
 
 async function textAt(file: FileHandle, { offset, length }: Where): Promise<string> {

@@ -7,7 +7,7 @@ const SUPERSEDED = 2;
 
 /** A line that came: where it stands, what it holds, and whether it counts. */
 export interface LineEntry {
-  /** Names the run: a later line with the same key replaces this one. */
+  /** Names the run: a later line with the same key replaces this one, unless it failed and is of another file. */
   key: string;
   place: number;
   number: number;
@@ -48,7 +48,13 @@ export class LineTable {
       this.#columns[column].set(line, value);
     }
     const before = this.#latest.get(key);
-    if (before !== undefined) this.#columns.state.set(before, SUPERSEDED);
+    if (before !== undefined) {
+      if (failed && this.get("state", before) === COUNTS && this.get("place", before) !== numbers.place) {
+        this.#columns.state.set(line, SUPERSEDED);
+        return;
+      }
+      this.#columns.state.set(before, SUPERSEDED);
+    }
     this.#latest.set(key, line);
   }
 

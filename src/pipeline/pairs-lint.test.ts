@@ -52,3 +52,16 @@ test("a line that is not JSON, and a path with nothing in it, are errors of use"
   await expect(lintPairFiles([join(folder, "none")])).rejects.toMatchObject({ code: "nothing_to_lint", exit_code: 2 });
   await expect(lintPairFiles([await runFolder([])])).rejects.toMatchObject({ code: "nothing_to_lint" });
 });
+
+test("each data set says how far length tells what is preferred", async () => {
+  const runs = Array.from({ length: 40 }, (_, example) =>
+    storedRun(example, [[`p${example}`, { longest: 1, poor: 0 }]]),
+  );
+  const folder = await runFolder(runs);
+  await buildPairs(buildOptions([folder]));
+  const { data_sets } = await lintPairFiles([folder]);
+  expect(data_sets).toEqual([
+    { files: [join(folder, "pairs.jsonl")], rows: 40, length_correlation: 1 },
+    { files: [expect.any(String), expect.any(String)], rows: 40, length_correlation: 1 },
+  ]);
+});

@@ -9,6 +9,8 @@ import { PAIR_FILES } from "./pairs-draft.ts";
 /** What was found in all files; `files` says which were looked at. */
 export interface FilesReport extends Omit<LintReport, "length_correlation"> {
   files: string[];
+  /** Each data set by itself: files that were looked at together, and how far length says what is preferred. */
+  data_sets: { files: string[]; rows: number; length_correlation: LintReport["length_correlation"] }[];
   /** Whether a finding is an error: the command then ends with code 3. */
   has_errors: boolean;
 }
@@ -28,8 +30,15 @@ export async function lintPairFiles(paths: readonly string[], options: LintOptio
     else loose.push(path);
   }
   if (loose.length > 0) sets.push(loose);
-  const report: FilesReport = { files: sets.flat(), rows: 0, faults: {}, findings: [], has_errors: false };
-  for (const files of sets) addReport(report, await lintPairs(rowsOf(files), options));
+  const report: FilesReport = {
+    files: sets.flat(),
+    rows: 0,
+    faults: {},
+    findings: [],
+    data_sets: [],
+    has_errors: false,
+  };
+  for (const files of sets) addReport(report, files, await lintPairs(rowsOf(files), options));
   return report;
 }
 
@@ -72,7 +81,9 @@ function sideOf(name: string): RowToLint["side"] {
   return /train/i.test(name) ? "training" : undefined;
 }
 
-function addReport(sum: FilesReport, { rows, faults, findings }: LintReport): void {
+function addReport(sum: FilesReport, files: string[], report: LintReport): void {
+  const { rows, faults, findings, length_correlation } = report;
+  sum.data_sets.push({ files, rows, length_correlation });
   sum.rows += rows;
   for (const [kind, times] of Object.entries(faults)) sum.faults[kind] = (sum.faults[kind] ?? 0) + times;
   sum.findings.push(...findings);

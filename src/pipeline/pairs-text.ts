@@ -1,33 +1,24 @@
 import { promptHash } from "../datasets/split.ts";
-import type { ByteSink } from "../lib/byte-sink.ts";
 import type { Key } from "../lib/key-table.ts";
 import { quickHash } from "../lib/quick-hash.ts";
-import { contentOf } from "../preferences/content.ts";
+import { contentOf, questionOf } from "../preferences/content.ts";
 import type { Message } from "../records/message.ts";
 import type { PreferencePair, UnsplitPair } from "../records/pair.ts";
 
 /** What a line of `pairs.jsonl` has before its side. */
 const SPLIT_FIELD = '"split":"';
-/** Texts from this length on are turned into bytes once and copied from then on. */
-const LONG = 128;
-
 /** So many names of models, sources and fields are kept over turns. */
 const NAMES = 1000;
-
-interface Fragment {
-  text: string;
-  bytes: Buffer | undefined;
-}
 
 /**
  * Pairs as lines of JSON. The pairs of one turn share their prompt and their replies, as the same objects: each of
  * these is serialised and hashed once, until `nextTurn`. That is where the speed of building pairs comes from.
  */
 export class PairTexts {
-  #fragments = new Map<string, Fragment>();
+  #fragments = new Map<string, string>();
   #messages = new Map<readonly Message[], { text: string; key: Key | undefined }>();
   readonly #names = new Map<string | null, string>();
-  #head: { pair: UnsplitPair; bytes: Buffer } | undefined;
+  #head: { pair: UnsplitPair; text: string; key: Key | undefined } | undefined;
   #promptHash: { prompt: readonly Message[]; hash: string } | undefined;
 
   /** Forgets what was kept: the next pairs are of another turn. */
@@ -40,44 +31,30 @@ export class PairTexts {
     if (this.#names.size > NAMES) this.#names.clear();
   }
 
-  /** Writes the line of a pair. Fields in the order of the schema. */
-  writePair(to: ByteSink, pair: UnsplitPair, split: PreferencePair["split"]): void {
-    to.write(`{"pair_id":"${pair.pair_id}"`);
-    to.writeBytes(this.#headOf(pair));
-    to.write(
+  /** The line of a pair. Fields in the order of the schema. */
+  pairLine(pair: UnsplitPair, split: PreferencePair["split"]): string {
+    return (
+      `{"pair_id":"${pair.pair_id}"${this.#headOf(pair)}` +
       `,"chosen":${this.#textOf(pair.chosen).text},"rejected":${this.#textOf(pair.rejected).text}` +
-        `,"chosen_score":${pair.chosen_score},"rejected_score":${pair.rejected_score}` +
-        `,"score_diff":${pair.score_diff},"reward":${pair.reward}` +
-        `,"chosen_index":${pair.chosen_index},"rejected_index":${pair.rejected_index}` +
-        `,"model":${this.#name(pair.model)},"seed":${pair.seed},${SPLIT_FIELD}${split}"` +
-        `,"source":${this.#name(pair.source)},"metadata":${metadataText(pair.metadata)}}\n`,
+      `,"chosen_score":${pair.chosen_score},"rejected_score":${pair.rejected_score}` +
+      `,"score_diff":${pair.score_diff},"reward":${pair.reward}` +
+      `,"chosen_index":${pair.chosen_index},"rejected_index":${pair.rejected_index}` +
+      `,"model":${this.#name(pair.model)},"seed":${pair.seed},${SPLIT_FIELD}${split}"` +
+      `,"source":${this.#name(pair.source)},"metadata":${metadataText(pair.metadata)}}\n`
     );
   }
 
-  /** Writes the line of a data-set row. */
-  writeRow(to: ByteSink, row: Record<string, unknown>): void {
+  /** The line of a data-set row. */
+  rowLine(row: Record<string, unknown>): string {
     let text = "{";
     let before = "";
     for (const key in row) {
       const value = row[key];
       if (value === undefined) continue;
-      text += `${before}${this.#name(key)}:`;
+      text += `${before}${this.#name(key)}:${typeof value === "string" ? this.#fragment(value) : JSON.stringify(value)}`;
       before = ",";
-      if (typeof value !== "string") {
-        text += JSON.stringify(value);
-        continue;
-      }
-      const fragment = this.#fragment(value);
-      if (value.length < LONG) {
-        text += fragment.text;
-        continue;
-      }
-      to.write(text);
-      fragment.bytes ??= Buffer.from(fragment.text, "utf8");
-      to.writeBytes(fragment.bytes);
-      text = "";
     }
-    to.write(`${text}}\n`);
+    return `${text}}\n`;
   }
 
   /** 64 bits that are equal for equal contents. */
@@ -87,28 +64,38 @@ export class PairTexts {
     return known.key;
   }
 
+  /** 64 bits that are equal for equal prompts under equal tools. */
+  questionKeyOf({ prompt, tools }: UnsplitPair): Key {
+    if (tools === undefined) return this.keyOf(prompt);
+    const head = this.#head;
+    if (head === undefined || head.pair.prompt !== prompt || head.pair.tools !== tools) {
+      return quickHash(questionOf(prompt, tools));
+    }
+    head.key ??= quickHash(questionOf(prompt, tools));
+    return head.key;
+  }
+
   /** The split's hash of a prompt as a row holds it; the format is asked once for each prompt of a turn. */
   hashOf(pair: UnsplitPair, written: (pair: UnsplitPair) => unknown): string {
     const known = this.#promptHash;
     if (known !== undefined && known.prompt === pair.prompt) return known.hash;
     const value = written(pair);
-    const hash = promptHash(typeof value === "string" ? this.#fragment(value).text : JSON.stringify(value));
+    const hash = promptHash(typeof value === "string" ? this.#fragment(value) : JSON.stringify(value));
     this.#promptHash = { prompt: pair.prompt, hash };
     return hash;
   }
 
-  /** What the pairs of a turn have in common, as bytes: from the example's id to the prompt and its tools. */
-  #headOf(pair: UnsplitPair): Buffer {
+  /** What the pairs of a turn have in common, as text: from the example's id to the prompt and its tools. */
+  #headOf(pair: UnsplitPair): string {
     const head = this.#head;
-    if (head !== undefined && sameHead(head.pair, pair)) return head.bytes;
+    if (head !== undefined && sameHead(head.pair, pair)) return head.text;
     const tools = pair.tools === undefined ? "" : `,"tools":${JSON.stringify(pair.tools)}`;
     const text =
       `,"example_id":${this.#name(pair.example_id)},"rep":${pair.rep},"run_index":${pair.run_index}` +
       `,"turn_id":${JSON.stringify(pair.turn_id)},"turn_index":${pair.turn_index}` +
       `,"prompt":${this.#textOf(pair.prompt).text}${tools}`;
-    const bytes = Buffer.from(text, "utf8");
-    this.#head = { pair, bytes };
-    return bytes;
+    this.#head = { pair, text, key: undefined };
+    return text;
   }
 
   #textOf(messages: readonly Message[]): { text: string; key: Key | undefined } {
@@ -124,15 +111,15 @@ export class PairTexts {
     if (!messages.every(isPlain)) return JSON.stringify(messages);
     let text = "[";
     for (const { role, content } of messages) {
-      text += `${text.length > 1 ? "," : ""}{"role":"${role}","content":${this.#fragment(content as string).text}}`;
+      text += `${text.length > 1 ? "," : ""}{"role":"${role}","content":${this.#fragment(content as string)}}`;
     }
     return `${text}]`;
   }
 
-  #fragment(value: string): Fragment {
+  #fragment(value: string): string {
     let fragment = this.#fragments.get(value);
     if (fragment === undefined) {
-      fragment = { text: JSON.stringify(value), bytes: undefined };
+      fragment = JSON.stringify(value);
       this.#fragments.set(value, fragment);
     }
     return fragment;

@@ -29,6 +29,8 @@ export interface Verdict {
   training: number;
   validation: number;
   moved_to_training: number;
+  /** What rows of pairs that stay leave out, by what it is. */
+  lost_fields: Record<string, number>;
   /** Whether something is not as it was guessed when the pair was written. */
   revised: boolean;
   warnings: string[];
@@ -47,6 +49,10 @@ export class VerdictSurvey {
   readonly #coupleOf = Column.uint32();
   readonly #flags = Column.uint8();
   readonly #draws = Column.float64();
+  /** Of each pair: which of `#losses`, from 1. Takes no memory while nothing is lost. */
+  readonly #lost = Column.uint32();
+  readonly #losses: (readonly string[])[] = [];
+  readonly #lossPlaces = new Map<string, number>();
   #size = 0;
   #duplicates = 0;
 
@@ -56,7 +62,7 @@ export class VerdictSurvey {
   }
 
   /** Takes a pair of a batch as the next one; false when it was there before and is to be left out. */
-  add({ facts }: PairBatch, place: number): boolean {
+  add({ facts, lost }: PairBatch, place: number): boolean {
     const at = place * WIDTH;
     const chosenHi = facts[at + COLUMNS.chosen_hi] ?? 0;
     const chosenLo = facts[at + COLUMNS.chosen_lo] ?? 0;
@@ -74,6 +80,8 @@ export class VerdictSurvey {
     }
     this.#directions.set(couple, known | direction);
     this.#keep(facts, at, couple);
+    const names = lost[(facts[at + COLUMNS.lost] ?? 0) - 1];
+    if (names !== undefined) this.#lost.set(this.#size - 1, this.#lossPlace(names));
     return true;
   }
 
@@ -92,6 +100,13 @@ export class VerdictSurvey {
     );
     if (this.#options.max_pairs === null) return;
     this.#draws.set(pair, (facts[at + COLUMNS.draw_hi] ?? 0) * 2 ** 26 + (facts[at + COLUMNS.draw_lo] ?? 0));
+  }
+
+  #lossPlace(names: readonly string[]): number {
+    const key = names.join();
+    const known = this.#lossPlaces.get(key) ?? this.#losses.push(names);
+    this.#lossPlaces.set(key, known);
+    return known;
   }
 
   /** On which side a pair was written at first, and whether there is a row of it. */
@@ -133,21 +148,38 @@ export class VerdictSurvey {
     const allTraining = counts.training === 0 && counts.validation > 0;
     if (allTraining) {
       warnings.push(
-        `all ${counts.validation} rows would be for validation; they are for training, and validation is empty`,
+        `all ${counts.validation} rows are of keys of the validation side; they are for training, since there is nothing else, and validation is empty. These examples would be validation in a larger run: do not measure by one what was trained on this`,
       );
       counts = count(true);
     } else if (counts.validation === 0 && counts.training > 0 && this.#options.split.validation > 0) {
       warnings.push(
-        `no row is for validation: ${counts.training} training rows are too few or too much alike to split`,
+        `no row is for validation: ${counts.training} training rows are too few or too much alike to split${movedNote(counts.moved_to_training)}`,
       );
     }
     return {
       by: split.by,
       ...counts,
+      lost_fields: this.#lostOf(left),
       skipped,
       warnings,
       sideOf: (pair) => (left[pair] === 1 ? undefined : allTraining ? "training" : split.sideOf(pair).side),
     };
+  }
+
+  /** What the rows of pairs that stay leave out, and how often. */
+  #lostOf(left: Uint8Array): Record<string, number> {
+    const times = this.#losses.map(() => 0);
+    for (let pair = 0; times.length > 0 && pair < this.#size; pair += 1) {
+      const loss = this.#lost.get(pair) - 1;
+      if (left[pair] === 0 && loss >= 0) times[loss] = (times[loss] ?? 0) + 1;
+    }
+    const lost_fields: Record<string, number> = {};
+    for (const [loss, names] of this.#losses.entries()) {
+      for (const name of times[loss] === 0 ? [] : names) {
+        lost_fields[name] = (lost_fields[name] ?? 0) + (times[loss] ?? 0);
+      }
+    }
+    return lost_fields;
   }
 
   /** 1 for each pair that is left out for what other pairs are. */
@@ -186,4 +218,9 @@ export class VerdictSurvey {
       if (draw > limit || (draw === limit && atLimit-- <= 0)) left[pair] = 1;
     }
   }
+}
+
+function movedNote(moved: number): string {
+  if (moved === 0) return "";
+  return `; ${moved} of them share a prompt with training, and these examples would be validation in a larger run`;
 }

@@ -13,7 +13,6 @@ export interface PairYield {
   run_tokens: number;
   candidate_tokens: number;
   skipped: SkipCounts;
-  lost_fields: Record<string, number>;
 }
 
 export function noYield(): PairYield {
@@ -26,7 +25,6 @@ export function noYield(): PairYield {
     run_tokens: 0,
     candidate_tokens: 0,
     skipped: {},
-    lost_fields: {},
   };
 }
 
@@ -63,9 +61,9 @@ export function addYield(sum: PairYield, more: PairYield): void {
   sum.run_tokens += more.run_tokens;
   sum.candidate_tokens += more.candidate_tokens;
   addCounts(sum.skipped, more.skipped);
-  addCounts(sum.lost_fields, more.lost_fields);
 }
 
-function addCounts(sum: Record<string, number>, more: Record<string, number>): void {
+/** Adds `more` into `sum`, reason by reason, in place. */
+export function addCounts(sum: Record<string, number>, more: Record<string, number>): void {
   for (const [name, times] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + times;
 }

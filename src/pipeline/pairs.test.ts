@@ -144,13 +144,19 @@ test("a prompt as its row holds it decides: with the last message alone, other h
 });
 
 test("one prompt alone is for training, and an empty validation file says so", async () => {
+  let moved = 0;
   for (const prompt of ["a", "b", "c", "d", "e", "f", "g", "h"]) {
     const folder = await runFolder([storedRun(0, [[prompt, { x: 1, y: 0 }]])]);
     const summary = await buildPairs(buildOptions([folder], { split: { validation: 0.5, by: "prompt" } }));
     expect(summary).toMatchObject({ training: 1, validation: 0, warnings: [expect.stringContaining("validation")] });
+    if (summary.warnings[0]?.startsWith("all ")) moved += 1;
     expect(await jsonLines(folder, "pairs.jsonl")).toMatchObject([{ split: "training" }]);
     expect((await stat(join(folder, "dataset/validation_file.jsonl"))).size).toBe(0);
+    if (summary.split.moved_to_training > 0) {
+      expect(summary.warnings[0]).toContain("would be validation in a larger run");
+    }
   }
+  expect(moved).toBeGreaterThan(0);
 });
 
 const twice = [
@@ -261,6 +267,86 @@ test("pairs that a row cannot hold are in pairs.jsonl alone, and counted", async
   });
 });
 
+test("what no row could hold is counted for pairs that stay alone, and more than half of them is a warning", async () => {
+  const call = {
+    role: "assistant",
+    content: "",
+    tool_calls: [{ type: "function", function: { name: "f", arguments: "{}" } }],
+  };
+  const calling = [
+    ...apart,
+    ...apart.map((run) => ({ ...run, example_id: `again ${run.example_id}`, example_index: 50 })),
+  ];
+  const runs = calling.map((run) => ({
+    ...run,
+    steps: run.steps.map((step, place) => ({
+      ...step,
+      payload: { ...step.payload, data: { ...step.payload.data, output: place === 0 ? call : "text" } },
+    })),
+  }));
+  const summary = await buildPairs(buildOptions([await runFolder(runs)]));
+  expect(summary).toMatchObject({
+    pairs: 40,
+    training: 0,
+    skipped: { duplicate: 40, unwritable_row: 40 },
+    lost_fields: { tool_calls: 40 },
+    warnings: [expect.stringMatching(/^40 of 40 pairs have no row.*pairs\.jsonl/)],
+  });
+  const few = await buildPairs(buildOptions([await runFolder(runs)], { max_pairs: 3 }));
+  expect(few).toMatchObject({ pairs: 3, skipped: { unwritable_row: 3 }, lost_fields: { tool_calls: 3 } });
+});
+
+test("a reason that a builder and the data set both have is added up", async () => {
+  const { builder, ...options } = buildOptions([await runFolder(twice)]);
+  const counting = {
+    step_name: builder.step_name,
+    group_by: builder.group_by,
+    contradictions: builder.contradictions,
+    pairsOf: (turn: Parameters<typeof builder.pairsOf>[0], skipped: Record<string, number>) => {
+      skipped.duplicate = (skipped.duplicate ?? 0) + 1;
+      return builder.pairsOf(turn, skipped);
+    },
+  };
+  expect((await buildPairs({ ...options, builder: counting })).skipped).toEqual({ duplicate: 4 });
+});
+
+/** The same run with these tools offered at every step. */
+function withTools(run: RunRecord, name: string): RunRecord {
+  const tools = [{ type: "function", function: { name } }];
+  return {
+    ...run,
+    steps: run.steps.map((step) => ({ ...step, payload: { ...step.payload, data: { ...step.payload.data, tools } } })),
+  };
+}
+
+test("under other tools a prompt is another one: no duplicate, no contradiction, another id, no common group", async () => {
+  const runs = [
+    storedRun(0, [["p", { a: 1, b: 0 }]]),
+    withTools(storedRun(1, [["p", { a: 1, b: 0 }]]), "f"),
+    withTools(storedRun(2, [["p", { a: 0, b: 1 }]]), "g"),
+  ];
+  const folder = await runFolder(runs);
+  expect(await buildPairs(buildOptions([folder]))).toMatchObject({ pairs: 3, skipped: {} });
+  expect(new Set((await jsonLines(folder, "pairs.jsonl")).map(({ pair_id }) => pair_id)).size).toBe(3);
+  const grouped = await buildPairs(buildOptions([folder], { builder: { group_by: "prompt" } }));
+  expect(grouped).toMatchObject({ pairs: 3, skipped: {} });
+  const same = await runFolder([withTools(storedRun(0, [["p", { a: 1, b: 0 }]]), "f"), ...runs.slice(1, 2)]);
+  expect(await buildPairs(buildOptions([same]))).toMatchObject({ pairs: 1, skipped: { duplicate: 1 } });
+});
+
+test("the seed of the sample is that of the runs, unless told", async () => {
+  const sample = async (own: number, seed?: number) => {
+    const folder = await runFolder(apart.map((run) => ({ ...run, seed: own })));
+    await buildPairs({ ...buildOptions([folder], { max_pairs: 10 }), seed });
+    expect(JSON.parse(await readFile(join(folder, "dataset/manifest.json"), "utf8"))).toMatchObject({
+      seed: seed ?? own,
+    });
+    return (await jsonLines(folder, "pairs.jsonl")).map(({ example_id }) => example_id);
+  };
+  expect(await sample(7)).toEqual(await sample(3, 7));
+  expect(await sample(7)).not.toEqual(await sample(3));
+});
+
 test("other fields called split do not lead the sides astray when they are put right", async () => {
   const shared = apart.map((run, example) => {
     // Two examples share each prompt: first written by example, all sides are decided anew by prompt.
@@ -320,7 +406,25 @@ test("it can be stopped, and leaves nothing half done", async () => {
   const folder = await runFolder(apart);
   const stop = AbortSignal.abort(new Error("stopped"));
   await expect(buildPairs(buildOptions([folder], { signal: stop }))).rejects.toThrow("stopped");
+  expect(await readdir(folder)).toEqual(["runs.jsonl"]);
+});
+
+test.each(["turn", "prompt"])("stopped while it writes, by %s, it removes what it began", async (group_by) => {
+  const folder = await runFolder(apart);
+  const stop = new AbortController();
+  const { builder, ...options } = buildOptions([folder], { builder: { group_by }, signal: stop.signal });
+  const stopping = {
+    step_name: builder.step_name,
+    group_by: builder.group_by,
+    contradictions: builder.contradictions,
+    pairsOf: (...turn: Parameters<typeof builder.pairsOf>) => {
+      stop.abort(new Error("stopped"));
+      return builder.pairsOf(...turn);
+    },
+  };
+  await expect(buildPairs({ ...options, builder: stopping })).rejects.toThrow("stopped");
   expect((await readdir(folder)).sort()).toEqual(["dataset", "runs.jsonl"]);
+  expect(await readdir(join(folder, "dataset"))).toEqual([]);
 });
 
 test("many runs, read and written in many pieces, lose nothing", async () => {

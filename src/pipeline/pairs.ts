@@ -10,7 +10,8 @@ import { type Finished, PAIR_FILES, PairsDraft } from "./pairs-draft.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./pairs-index.ts";
 import { storedRuns } from "./pairs-source.ts";
 import { threadBatches, threadsFor } from "./pairs-threads.ts";
-import { addYield, countRun, noYield, type PairYield } from "./pairs-yield.ts";
+import { addCounts, addYield, countRun, noYield, type PairYield } from "./pairs-yield.ts";
+import { type SplitBefore, splitWarnings } from "./split-record.ts";
 
 /** Bytes of lines after which a batch is passed on. */
 const BATCH_BYTES = 1 << 20;
@@ -31,8 +32,10 @@ export interface BuildPairsOptions {
   deduplicate_pairs: boolean;
   /** A sample of at most so many pairs, by a hash of `seed` and the pair's id; null is all of them. */
   max_pairs: number | null;
-  seed: number;
-  split: SplitOptions;
+  /** That of the runs themselves unless told; where they have several, the first one's. */
+  seed?: number | undefined;
+  /** `before` is how the output folder's earlier data sets were split: to be told of what is not as it was. */
+  split: SplitOptions & { before?: SplitBefore | undefined };
   /** Threads beside this one; as many as the size of the runs is worth unless told. They change no byte. */
   threads?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -58,7 +61,7 @@ export interface PairsSummary {
   pairs_per_1000_tokens: number | null;
   /** Candidates that are known to come from code, not from a model. */
   off_policy_candidates: number;
-  /** What rows leave out, by what it is: of all pairs made, those included that were left out afterwards. */
+  /** What the rows of these pairs leave out, by what it is; `unwritable_row` counts pairs for which it was too much. */
   lost_fields: Record<string, number>;
   split: { by: SplitBy; asked: SplitOptions["by"]; validation: number; salt: string; moved_to_training: number };
   warnings: string[];
@@ -70,10 +73,11 @@ export interface PairsSummary {
  * in whatever order their lines stand. Each file appears whole, in place of an earlier build's; the manifest comes last.
  * No pairs at all is no error here: the summary says why.
  */
-export async function buildPairs(options: BuildPairsOptions): Promise<PairsSummary> {
-  const paths = await Promise.all(options.runs.map(runsFile));
-  const output = options.output ?? dirname(paths[0] ?? "");
-  await using index = await openRunIndex(paths);
+export async function buildPairs(asked: BuildPairsOptions): Promise<PairsSummary> {
+  const paths = await Promise.all(asked.runs.map(runsFile));
+  const output = asked.output ?? dirname(paths[0] ?? "");
+  await using index = await openRunIndex(paths, { signal: asked.signal });
+  const options = { ...asked, seed: asked.seed ?? [...index.seeds.keys()][0] ?? 0 };
   const draft = new PairsDraft({ ...options, output, contradictions: options.builder.contradictions });
   const found = noYield();
   try {
@@ -84,6 +88,7 @@ export async function buildPairs(options: BuildPairsOptions): Promise<PairsSumma
       const pressure = draft.pressure();
       if (pressure !== undefined) await pressure;
     }
+    options.signal?.throwIfAborted();
     // While files of two builds stand side by side, no manifest may vouch for them.
     await rm(join(output, DATASET_MANIFEST), { force: true });
     const finished = await draft.finish();
@@ -95,11 +100,13 @@ export async function buildPairs(options: BuildPairsOptions): Promise<PairsSumma
   }
 }
 
+type Seeded = BuildPairsOptions & { seed: number };
+
 /** The pairs of all runs, in order, some at a time; each batch is good until the next one is asked for. */
 function batchesOf(
   index: RunIndex,
   paths: readonly string[],
-  options: BuildPairsOptions,
+  options: Seeded,
   output: string,
 ): AsyncGenerator<PairBatch> {
   if (options.builder.group_by === "prompt") return promptBatches(index, options, output);
@@ -107,7 +114,7 @@ function batchesOf(
   return threads > 0 ? threadBatches(index, paths, options, threads) : turnBatches(index, options);
 }
 
-async function* turnBatches(index: RunIndex, options: BuildPairsOptions): AsyncGenerator<PairBatch> {
+async function* turnBatches(index: RunIndex, options: Seeded): AsyncGenerator<PairBatch> {
   const batcher = new PairBatcher(options);
   for await (const runs of storedRuns(index, options.signal)) {
     for (const { run } of runs) batcher.addRun(run);
@@ -115,7 +122,7 @@ async function* turnBatches(index: RunIndex, options: BuildPairsOptions): AsyncG
   }
 }
 
-async function* promptBatches(index: RunIndex, options: BuildPairsOptions, output: string): AsyncGenerator<PairBatch> {
+async function* promptBatches(index: RunIndex, options: Seeded, output: string): AsyncGenerator<PairBatch> {
   const { builder, signal } = options;
   const batcher = new PairBatcher(options);
   await using buckets = await openPromptBuckets(output, index.bytes);
@@ -140,14 +147,15 @@ async function* promptBatches(index: RunIndex, options: BuildPairsOptions, outpu
 }
 
 function summaryOf(
-  options: BuildPairsOptions,
+  options: Seeded,
   output: string,
   index: RunIndex,
   found: PairYield,
-  { by, pairs, training, validation, moved_to_training, skipped, warnings }: Finished,
+  { by, pairs, training, validation, moved_to_training, skipped, lost_fields, warnings }: Finished,
 ): PairsSummary {
   const { split } = options;
   // All tokens of the runs; those of the candidates alone when the runs counted none.
+  addCounts(skipped, found.skipped);
   const tokens = found.run_tokens > 0 ? found.run_tokens : found.candidate_tokens;
   return {
     runs: found.runs,
@@ -157,19 +165,19 @@ function summaryOf(
     pairs,
     training,
     validation,
-    skipped: sorted({ ...found.skipped, ...skipped }),
+    skipped: sorted(skipped),
     turns_without_signal: found.turns_without_signal,
     pairs_per_1000_tokens: tokens > 0 ? (pairs * 1000) / tokens : null,
     off_policy_candidates: found.off_policy_candidates,
-    lost_fields: sorted(found.lost_fields),
+    lost_fields: sorted(lost_fields),
     split: { by, asked: split.by, validation: split.validation, salt: SPLIT_SALT, moved_to_training },
-    warnings: [...index.warnings, ...warnings],
+    warnings: [...index.warnings, ...warnings, ...(pairs > 0 ? splitWarnings(split, by) : [])],
     output,
   };
 }
 
 /** No time and no place in it: the same runs give the same manifest. */
-function manifestOf(options: BuildPairsOptions, summary: PairsSummary, { sha256 }: Finished): string {
+function manifestOf(options: Seeded, summary: PairsSummary, { sha256 }: Finished): string {
   const { output: _, warnings: __, ...counts } = summary;
   const manifest = {
     format: options.format_name,

@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { LineAppender } from "../lib/append.ts";
 import { forEachBounded } from "../lib/concurrency.ts";
 import { EXIT, PairwrightError } from "../lib/errors.ts";
-import { type RunRecord, runKey } from "../records/run.ts";
+import { type PlayedRun, type RunRecord, runKey, runLine } from "../records/run.ts";
 import { addUsage, noUsage, type Usage } from "../records/usage.ts";
 import type { Example } from "../registry/workflow.ts";
 import { diskError } from "./disk-error.ts";
@@ -24,12 +24,12 @@ export interface PlayOptions {
   shard: { index: number; of: number } | undefined;
   max_concurrency: number;
   /** Plays one repetition of one example, or gives the record that the data set already holds. */
-  play(example: Example, rep: number): Promise<RunRecord>;
+  play(example: Example, rep: number): Promise<PlayedRun>;
   /** Keys of runs that ended well before (see `runKey`): they are left alone. */
   done: ReadonlySet<string>;
   log: LineAppender;
-  /** Turns a record into its line; takes known secrets out. */
-  serialise(record: RunRecord): string;
+  /** Takes known secrets out of a line. */
+  scrub(line: string): string;
   /** Stops quietly: what runs may end, nothing new begins. */
   drain: AbortSignal;
   /** Stops at once: what runs is thrown away. */
@@ -56,7 +56,7 @@ export interface Played {
 }
 
 /** As many characters may wait for the disk before the players do. */
-const MAX_WAITING = 4 << 20;
+const MAX_WAITING = 1 << 20;
 
 /**
  * Plays every example that is not done, at most `max_concurrency` at a time, each finished one on the disk before it
@@ -77,7 +77,7 @@ export async function playExamples(options: PlayOptions): Promise<Played> {
   }
 
   /** Before the disk has it: what was paid is paid, and a slow disk must not let more begin. */
-  function limit({ status, usage }: RunRecord): void {
+  function limit({ status, usage }: Progress["last"]): void {
     if (status === "failed") failures += 1;
     cost += usage.cost ?? 0;
     if (max_failures !== undefined && failures > max_failures) played.stopped ??= "max_failures";
@@ -95,18 +95,18 @@ export async function playExamples(options: PlayOptions): Promise<Played> {
   }
 
   async function playOne({ example, rep }: { example: Example; rep: number }): Promise<void> {
-    let record: RunRecord;
+    let run: PlayedRun;
     try {
-      record = await options.play(example, rep);
+      run = await options.play(example, rep);
     } catch (error) {
       if (stop.aborted) return;
       throw error;
     }
-    limit(record);
-    const line = options.serialise(record);
-    const { example_id, status, usage, error } = record;
+    limit(run.head);
+    const line = options.scrub(runLine(run));
+    const { example_id, status, usage, error } = run.head;
     waiting += line.length;
-    // Only these four are held until the disk has the line: a record with its steps is far larger than its text.
+    // Only these four and the line are held until the disk has it.
     const written = options.log.append(line).then(
       () => count({ example_id, status, usage, ...(error && { error }) }),
       (error: unknown) => {

@@ -2,12 +2,10 @@ import { mkdir, mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { silentLogger } from "../lib/log.ts";
 import type { RunManifest } from "../records/manifest.ts";
 import { effectiveChanges } from "./effective-changes.ts";
 import { resolvePath } from "./resolve-path.ts";
 import { createRunFolder, findUnfinishedRun, openRunFolder } from "./run-folder.ts";
-import { recordSplit, splitFor } from "./split-record.ts";
 
 let dir = "";
 beforeEach(async () => {
@@ -118,18 +116,4 @@ test("a dotted path stands beside the configuration, any other in the working fo
   expect(resolvePath("package.json", join(dir, "configs"))).toBe(join(process.cwd(), "package.json"));
   expect(resolvePath("./package.json", join(dir, "configs"))).toBe(join(dir, "configs/package.json"));
   expect(resolvePath("nowhere.json", dir)).toBe(join(process.cwd(), "nowhere.json"));
-});
-
-test("once an output folder was split by prompt it stays so, and a changed setting is followed and said", async () => {
-  const warnings: string[] = [];
-  const log = { ...silentLogger, warn: (line: string) => warnings.push(line) };
-  const auto = { validation: 0.2, by: "auto" as const };
-  expect(await splitFor(dir, auto, log)).toEqual(auto);
-
-  await recordSplit(dir, { by: "prompt", validation: 0.2 });
-  expect(await splitFor(dir, auto, log)).toEqual({ validation: 0.2, by: "prompt" });
-  expect(warnings).toEqual([]);
-
-  expect(await splitFor(dir, { validation: 0.5, by: "auto" }, log)).toEqual({ validation: 0.5, by: "auto" });
-  expect(warnings).toHaveLength(1);
 });

@@ -83,8 +83,13 @@ export async function findUnfinishedRun(
   }
   // Another shard of the same division goes its own way; any other difference is told when the run is opened.
   const otherShard = (run: RunManifest) => run.shard?.of === shard?.of && run.shard?.index !== shard?.index;
-  return (await findRuns(output_dir)).find(
-    (run) => run.command === command && !otherShard(run) && (run.status !== "completed" || run.got.failed > 0),
+  return (await findRuns(output_dir)).find((run) => run.command === command && !otherShard(run) && !isDone(run));
+}
+
+/** Failed examples can run again, and what an evaluator could not judge can be judged again. */
+function isDone({ status, got, missing }: RunManifest): boolean {
+  return (
+    status === "completed" && got.failed === 0 && !Object.keys(missing).some((reason) => reason.startsWith("score: "))
   );
 }
 

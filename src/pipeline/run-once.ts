@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import type { Config } from "../config/config.ts";
+import { exists } from "../lib/files.ts";
 import type { Logger } from "../lib/log.ts";
 import { scrubber } from "../lib/scrub.ts";
 import type { RunRecord } from "../records/run.ts";
@@ -18,10 +20,14 @@ export interface RunOnceOptions {
   now: () => number;
 }
 
-/** Puts a few inputs through the workflow, one after another, and keeps nothing on disk. */
+/**
+ * Puts a few inputs through the workflow, one after another, and makes no folder for it. Where earlier runs have left a
+ * response cache it is read and added to, unless `cache` says no; none is begun for this.
+ */
 export async function runOnce(config: Config, options: RunOnceOptions): Promise<{ runs: RunRecord[]; usage: Usage }> {
   const { inputs, seed, drain, stop, log, now } = options;
-  const { workflow, close } = await assembleWorkflowAlone(config, options);
+  const cache = options.cache && (await exists(join(config.eval.general.output_dir, "cache")));
+  const { workflow, close } = await assembleWorkflowAlone(config, { ...options, cache });
   const scrub = scrubber([...config.secrets, ...options.builtins.secrets]);
   const runs: RunRecord[] = [];
   const usage = noUsage();

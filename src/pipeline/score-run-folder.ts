@@ -4,18 +4,45 @@ import { type RunWithRow, withRows, writeEvaluatorOutput, writeWorkflowOutput } 
 import { createScoreSummary } from "../evaluation/summary.ts";
 import { openLineAppender } from "../lib/append.ts";
 import { type Channel, createChannel } from "../lib/channel.ts";
+import { usageError } from "../lib/errors.ts";
 import { exists, writeFileWhole } from "../lib/files.ts";
-import { readJsonl, readLines } from "../lib/jsonl.ts";
+import { badLine, readLines } from "../lib/jsonl.ts";
 import { scrubber } from "../lib/scrub.ts";
 import { type RunRecord, runKey } from "../records/run.ts";
-import { type EvaluatorSummary, ScoreRecord } from "../records/score.ts";
+import { EvaluatorName, type EvaluatorSummary, ScoreRecord } from "../records/score.ts";
+import { addUsage, noUsage, type Usage } from "../records/usage.ts";
 import type { Example } from "../registry/workflow.ts";
+import { withTally } from "../workflow/tally.ts";
 import type { Parts } from "./parts.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { readRuns, readScores } from "./run-index.ts";
 import type { RunOptions } from "./run-options.ts";
 
+type ScoreParts = Pick<Parts, "evaluators" | "examples" | "shape" | "secrets" | "max_concurrency">;
 type Stops = Pick<RunOptions, "drain" | "stop" | "log">;
+
+/** What the evaluators found, and what that cost. */
+export interface ScoredRun {
+  scores: Record<string, EvaluatorSummary>;
+  /** Why evaluations failed: error code -> how many; those of failed runs are not among them. `--resume` asks again. */
+  errors: Record<string, number>;
+  /** Of the evaluators' model calls, those of an earlier start of this run included. */
+  usage: Usage;
+}
+
+/** An evaluator's name that cannot be a file's is refused before anything is spent. */
+export function refuseUnsafeNames(evaluators: Record<string, unknown>): void {
+  for (const name of Object.keys(evaluators)) {
+    const { error } = EvaluatorName.safeParse(name);
+    if (!error) continue;
+    throw usageError({
+      code: "bad_evaluator_name",
+      where: `evaluator ${JSON.stringify(name.slice(0, 100))}`,
+      what: "this name cannot be part of a file's name",
+      fix: `choose another: ${error.issues.map(({ message }) => message).join("; ")}`,
+    });
+  }
+}
 
 /**
  * `runs.jsonl -> scores.jsonl -> summary`, and the seeds' own files, into the run folder and (for the seeds' readers)
@@ -23,10 +50,11 @@ type Stops = Pick<RunOptions, "drain" | "stop" | "log">;
  * came in between: the scores made so far are kept, no file is written of half the runs.
  */
 export async function scoreRunFolder(
-  parts: Parts,
+  parts: ScoreParts,
   stops: Stops,
   folder: RunFolder,
-): Promise<Record<string, EvaluatorSummary> | undefined> {
+): Promise<ScoredRun | undefined> {
+  refuseUnsafeNames(parts.evaluators);
   const outputs: Record<string, string> = {};
   const channel = createChannel<RunWithRow>();
   const writing = writeWorkflowOutput(folder.path("workflow_output.json"), channel.items, {
@@ -51,32 +79,37 @@ export async function scoreRunFolder(
   }
   outputs["workflow_output.json"] = await writing;
 
-  const scores = await summaryOf(parts, folder);
-  for (const [name, summary] of Object.entries(scores)) {
+  const scored = await summaryOf(parts, folder);
+  for (const [name, summary] of Object.entries(scored.scores)) {
     const file = `${name}_output.json`;
     const items = ofEvaluator(name, readScores(folder.path("scores.jsonl")));
     outputs[file] = await writeEvaluatorOutput(folder.path(file), summary, items);
   }
   for (const name of Object.keys(outputs)) await folder.publish(name);
   await folder.update({ outputs: { ...folder.manifest.outputs, ...outputs } });
-  return scores;
+  return scored;
 }
 
-/** Scores of an earlier start of this run stay and are not asked for again; failed runs get a line that says so. */
-async function scoreAll(parts: Parts, stops: Stops, folder: RunFolder, channel: Channel<RunWithRow>): Promise<void> {
+/** Scores of an earlier start of this run stay and are not asked for again, errors are; failed runs get a line that says so. */
+async function scoreAll(
+  parts: ScoreParts,
+  stops: Stops,
+  folder: RunFolder,
+  channel: Channel<RunWithRow>,
+): Promise<void> {
   const { stop, log } = stops;
   const path = folder.path("scores.jsonl");
   const scrub = scrubber(parts.secrets);
-  const done = await scoresToKeep(path);
+  const done = await scoresToKeep(path, log);
   const examples = new WeakMap<RunRecord, Example>();
   await using scores = await openLineAppender(path);
-  if (scores.healed) log.warn(`${path}: ${scores.healed}; it is scored again`);
   await scoreRuns({
     runs: runsToScore(parts, stops, folder, { examples, channel }),
     evaluators: parts.evaluators,
     max_concurrency: parts.max_concurrency,
     example: (run) => examples.get(run),
     signal: stop,
+    withUsage: withTally,
     done: (evaluator, key) => done.has(`${evaluator}/${key}`),
     onScore: (score) => scores.appendSoon(scrub(JSON.stringify(score))),
   });
@@ -85,7 +118,7 @@ async function scoreAll(parts: Parts, stops: Stops, folder: RunFolder, channel: 
 
 /** The runs in the data set's order, each one's row noted on the way; no more of them once `drain` is set. */
 async function* runsToScore(
-  parts: Parts,
+  parts: ScoreParts,
   { drain }: Stops,
   folder: RunFolder,
   { examples, channel }: { examples: WeakMap<RunRecord, Example>; channel: Channel<RunWithRow> },
@@ -100,29 +133,55 @@ async function* runsToScore(
   }
 }
 
-async function summaryOf(parts: Parts, folder: RunFolder): Promise<Record<string, EvaluatorSummary>> {
+async function summaryOf(parts: ScoreParts, folder: RunFolder): Promise<ScoredRun> {
   const names = Object.keys(parts.evaluators);
   const summary = createScoreSummary(names);
-  for await (const { value } of readJsonl(folder.path("scores.jsonl"))) summary.add(ScoreRecord.parse(value));
-  return summary.summaries();
+  const errors: Record<string, number> = {};
+  const usage = noUsage();
+  for await (const { score } of scoreLines(folder.path("scores.jsonl"))) {
+    summary.add(score);
+    if (score.usage) addUsage(usage, score.usage);
+    if (score.error && score.error.code !== RUN_FAILED) errors[score.error.code] = (errors[score.error.code] ?? 0) + 1;
+  }
+  return { scores: summary.summaries(), errors, usage };
 }
 
 async function* ofEvaluator(name: string, scores: AsyncIterable<ScoreRecord>) {
   for await (const score of scores) if (score.evaluator === name) yield score;
 }
 
-/** The keys scored earlier. Lines of runs that had failed are taken out: such a run may have ended well since. */
-async function scoresToKeep(path: string): Promise<Set<string>> {
+/**
+ * The keys scored earlier. Lines with an error are taken out: the run may have ended well since, and the judge may be
+ * back. A line cut by a crash is cut off, and said.
+ */
+async function scoresToKeep(path: string, log: Stops["log"]): Promise<Set<string>> {
   const done = new Set<string>();
   if (!(await exists(path))) return done;
-  const kept: string[] = [];
-  for await (const line of readLines(path)) {
-    if (!line.complete) continue;
-    const score = ScoreRecord.parse(JSON.parse(line.text));
-    if (score.error?.code === RUN_FAILED) continue;
-    done.add(`${score.evaluator}/${runKey(score)}`);
-    kept.push(`${line.text}\n`);
+  const { healed, close } = await openLineAppender(path);
+  await close();
+  if (healed) log.warn(`${path}: ${healed}; it is scored again`);
+
+  let failed = 0;
+  for await (const { score } of scoreLines(path)) {
+    if (score.error) failed += 1;
+    else done.add(`${score.evaluator}/${runKey(score)}`);
   }
-  await writeFileWhole(path, kept);
+  if (failed > 0) await writeFileWhole(path, linesWithoutError(path));
   return done;
+}
+
+async function* linesWithoutError(path: string): AsyncGenerator<string> {
+  for await (const { score, text } of scoreLines(path)) if (!score.error) yield `${text}\n`;
+}
+
+async function* scoreLines(path: string): AsyncGenerator<{ score: ScoreRecord; text: string }> {
+  for await (const { text, number } of readLines(path)) {
+    let score: ScoreRecord;
+    try {
+      score = ScoreRecord.parse(JSON.parse(text));
+    } catch (cause) {
+      throw badLine(path, number, "this line is no score of an evaluator", cause);
+    }
+    yield { score, text };
+  }
 }

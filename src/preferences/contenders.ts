@@ -2,7 +2,7 @@ import { sha256 } from "../lib/hash.ts";
 import type { CandidateRecord } from "../records/candidate.ts";
 import type { Message } from "../records/message.ts";
 import type { SkipCounts } from "../registry/training.ts";
-import { contentOf, isBlank, sameContent } from "./content.ts";
+import { contentOf, isBlank, sameContent, sameTools } from "./content.ts";
 
 /** A candidate that may stand in a pair: it has a reply and a finite score. */
 export interface Contender {
@@ -79,9 +79,5 @@ function addTo(groups: Contender[][], candidate: CandidateRecord): void {
 }
 
 function seesTheSame(a: CandidateRecord, b: CandidateRecord): boolean {
-  return sameContent(a.prompt, b.prompt) && (a.tools === b.tools || sameTools(a, b));
-}
-
-function sameTools(a: CandidateRecord, b: CandidateRecord): boolean {
-  return JSON.stringify(a.tools ?? null) === JSON.stringify(b.tools ?? null);
+  return sameContent(a.prompt, b.prompt) && sameTools(a.tools, b.tools);
 }

@@ -1,5 +1,5 @@
 import { canonicalJson, sha256 } from "../lib/hash.ts";
-import type { Message } from "../records/message.ts";
+import type { Message, Tool } from "../records/message.ts";
 
 /**
  * Messages as one text that is equal exactly when the messages say the same: JSON with sorted keys. The ids of tool
@@ -27,9 +27,34 @@ export function contentHash(messages: readonly Message[]): string {
   return sha256(contentOf(messages));
 }
 
-/** The id of a pair, from the hashes of its three contents. */
-export function pairId(prompt: string, chosen: string, rejected: string): string {
-  return sha256(prompt + chosen + rejected);
+/** What a model was asked, as one text: the prompt's content, and the tools where there are any. */
+export function questionOf(prompt: readonly Message[], tools: readonly Tool[] | undefined): string {
+  return tools === undefined ? contentOf(prompt) : contentOf(prompt) + toolsText(tools);
+}
+
+/** SHA-256 of what a model was asked. Without tools it is that of the prompt. */
+export function questionHash(prompt: readonly Message[], tools: readonly Tool[] | undefined): string {
+  return sha256(questionOf(prompt, tools));
+}
+
+/** Whether the same tools were offered, however their fields are ordered. */
+export function sameTools(a: readonly Tool[] | undefined, b: readonly Tool[] | undefined): boolean {
+  if (a === b) return true;
+  return a !== undefined && b !== undefined && a.length === b.length && toolsText(a) === toolsText(b);
+}
+
+/** Most turns of a run offer the same few tools, as equal texts if not as one object. */
+let lastTools: { written: string; sorted: string } | undefined;
+
+function toolsText(tools: readonly Tool[]): string {
+  const written = JSON.stringify(tools);
+  if (lastTools?.written !== written) lastTools = { written, sorted: canonicalJson(tools) };
+  return lastTools.sorted;
+}
+
+/** The id of a pair, from the hashes of its question and its two replies. */
+export function pairId(question: string, chosen: string, rejected: string): string {
+  return sha256(question + chosen + rejected);
 }
 
 /** Whether two lists of messages have the same content. */

@@ -252,3 +252,24 @@ test("every couple of a turn is a pair or is counted, and no pair breaks a rule,
   }
   expect(made).toBeGreaterThan(300);
 });
+
+test("a repeated pair does not use up the cap of a turn before another one", () => {
+  const repeated = turn(["a", 1], ["b", 0], ["b", 0], ["c", 0.5]);
+  expect(build({ max_pairs_per_turn: 3 }, repeated)).toMatchObject({
+    names: ["a>b", "a>c", "c>b"],
+    skipped: { equal_scores: 1, over_max_pairs_per_turn: 2 },
+  });
+  expect(build({ max_pairs_per_turn: 4 }, repeated).names).toEqual(["a>b", "a>b", "a>c", "c>b"]);
+  expect(build({ max_pairs_per_turn: 1 }, repeated).names).toEqual(["a>b"]);
+});
+
+test("tools are part of a pair's id, however their fields are ordered; without tools it is as ever", () => {
+  const f = { type: "function" as const, function: { name: "f", description: "d" } };
+  const turned = { function: { description: "d", name: "f" }, type: "function" as const };
+  const idOf = (more: Partial<CandidateRecord>) => build({}, turn(["a", 1, more], ["b", 0, more])).pairs[0]?.pair_id;
+  const prompt = sha256('[{"content":"?","role":"user"}]');
+  const replies = ["a", "b"].map((text) => sha256(`[{"content":"${text}","role":"assistant"}]`)).join("");
+  expect(idOf({})).toBe(sha256(prompt + replies));
+  expect(idOf({ tools: [f] })).not.toBe(idOf({}));
+  expect(idOf({ tools: [turned] })).toBe(idOf({ tools: [f] }));
+});

@@ -4,7 +4,7 @@ import type { UnsplitPair } from "../records/pair.ts";
 import type { Component } from "../registry/registry.ts";
 import type { SkipCounts, TrajectoryBuilder } from "../registry/training.ts";
 import { type Contender, contenderGroups } from "./contenders.ts";
-import { contentHash, pairId } from "./content.ts";
+import { pairId, questionHash } from "./content.ts";
 
 const DEFAULT_STEP_NAME = "dpo_candidate_move";
 
@@ -56,7 +56,8 @@ export type DpoTrajBuilderOptions = z.output<typeof DpoTrajBuilderOptions>;
  * Pairs the candidates of one turn that saw the same prompt: a higher score over a lower one, never equals.
  *
  * The order is that of the chosen candidate, then the rejected one; with `max_pairs_per_turn` set it is the widest
- * score difference first, equal ones as before. `skipped` counts turns (`single_candidate`), candidates (those of
+ * score difference first, equal ones as before; couples that repeat the
+ * replies of a wider one are the first to go. `skipped` counts turns (`single_candidate`), candidates (those of
  * `contenderGroups`) and couples of candidates that `pair_mode` considers, each once, by the first that applies:
  * `equal_scores`, `infinite_score_diff` (two finite scores too far apart), `equal_text`, `below_min_score_diff`,
  * `truncated_chosen` (the better one was cut off), and `over_max_pairs_per_turn`.
@@ -90,9 +91,9 @@ export class DpoTrajBuilder implements TrajectoryBuilder {
     for (const group of contenderGroups(turn.candidates, policy_candidates_only, skipped)) {
       pairMode(group, (better, worse) => consider(better, worse, min_score_diff, couples, skipped));
     }
-    const prompts = new Map<Contender[], string>();
+    const questions = new Map<Contender[], string>();
     return capped(couples, this.#options.max_pairs_per_turn, skipped).map((couple) =>
-      pairOf(turn, couple, this.#options.reward_from_score_diff, prompts),
+      pairOf(turn, couple, this.#options.reward_from_score_diff, questions),
     );
   }
 }
@@ -179,28 +180,47 @@ function capped(couples: Couple[], max: number | null, skipped: SkipCounts): Cou
   if (max === null) return couples;
   // The sort is stable, and the couples stand in the order of their candidates.
   couples.sort((a, b) => b.score_diff - a.score_diff);
-  if (couples.length > max) count(skipped, "over_max_pairs_per_turn", couples.length - max);
-  return couples.slice(0, max);
+  if (couples.length <= max) return couples;
+  count(skipped, "over_max_pairs_per_turn", couples.length - max);
+  // What only says again what a wider couple says must not take the place of another one.
+  const again = repeats(couples);
+  let room = max - Math.min(max, couples.length - again.size);
+  return couples.filter((couple) => !again.has(couple) || room-- > 0).slice(0, max);
+}
+
+/** The couples whose two replies are those of an earlier couple of the same group. */
+function repeats(couples: readonly Couple[]): Set<Couple> {
+  const known = new Map<Contender[], Set<string>>();
+  const again = new Set<Couple>();
+  for (const couple of couples) {
+    const { group, text } = couple.better;
+    const said = known.get(group) ?? new Set();
+    known.set(group, said);
+    const says = `${text.length} ${text}${couple.worse.text}`;
+    if (said.has(says)) again.add(couple);
+    said.add(says);
+  }
+  return again;
 }
 
 function pairOf(
   turn: TurnRecord,
   { better, worse, score_diff }: Couple,
   fromDifference: boolean,
-  prompts: Map<Contender[], string>,
+  questions: Map<Contender[], string>,
 ): UnsplitPair {
   const { candidate: chosen, group } = better;
   const { candidate: rejected } = worse;
   // All of a group have the same prompt; the first one's object stands for it in every pair.
   const { prompt, tools } = group[0]?.candidate ?? chosen;
-  let promptHash = prompts.get(group);
-  if (promptHash === undefined) {
-    promptHash = contentHash(prompt);
-    prompts.set(group, promptHash);
+  let question = questions.get(group);
+  if (question === undefined) {
+    question = questionHash(prompt, tools);
+    questions.set(group, question);
   }
   const model = chosen.model === rejected.model ? (chosen.model ?? null) : null;
   return {
-    pair_id: pairId(promptHash, better.hash(), worse.hash()),
+    pair_id: pairId(question, better.hash(), worse.hash()),
     example_id: turn.source.example_id,
     rep: turn.source.rep,
     run_index: turn.source.run_index,

@@ -1,12 +1,14 @@
 import { usageError } from "../lib/errors.ts";
 import type { Message } from "../records/message.ts";
-import { contentOf, isBlank, sameContent } from "./content.ts";
-import { isObject, messagesOf } from "./messages-of.ts";
+import { contentOf, isBlank, questionOf, sameContent } from "./content.ts";
+import { isObject, messagesOf, toolsOf } from "./messages-of.ts";
 
 /** A row of a preference data set, whatever its format, as its faults are looked for. */
 export interface LintRow {
   /** Equal for equal prompts. */
   prompt: string;
+  /** Equal for equal prompts under equal tools. */
+  question: string;
   chosen: string;
   rejected: string;
   /** In characters. */
@@ -54,6 +56,7 @@ function fromPair(value: Record<string, unknown>): LintRow | BrokenRow {
   const id = contentOf(prompt);
   return {
     prompt: id,
+    question: questionOf(prompt, toolsOf(value.tools)),
     chosen: contentOf(chosen),
     rejected: contentOf(rejected),
     lengths: { prompt: lengthOf(prompt), chosen: lengthOf(chosen), rejected: lengthOf(rejected) },
@@ -76,6 +79,7 @@ function fromCustomizer(value: Record<string, unknown>): LintRow | BrokenRow {
   const length = typeof prompt === "string" ? prompt.length : lengthOf(prompt);
   return {
     prompt: id,
+    question: id,
     chosen,
     rejected,
     lengths: { prompt: length, chosen: chosen.length, rejected: rejected.length },

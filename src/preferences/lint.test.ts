@@ -118,3 +118,14 @@ test("a row of no known format is an error that names what was seen", async () =
     exit_code: 2,
   });
 });
+
+test("under other tools a prompt is another one: neither a duplicate nor a contradiction", async () => {
+  const under = (name: string) => [{ type: "function", function: { name } }];
+  const turned = { chosen: says("assistant", "poor"), rejected: says("assistant", "good"), chosen_score: 1 };
+  const rows = [pair(0), pair(0, { tools: under("f") }), pair(0, { tools: under("g"), ...turned })];
+  expect((await lint(rows)).faults).toEqual({});
+  expect((await lint([...rows, rows[1], pair(0, { tools: under("f"), ...turned })])).faults).toMatchObject({
+    duplicate: 1,
+    contradiction: 1,
+  });
+});

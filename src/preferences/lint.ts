@@ -118,7 +118,8 @@ class LintSurvey {
     this.#read += 1;
     this.#lookAtRow(row, at);
     const prompt = keyOfHex(sha256(row.prompt));
-    this.#lookAtCouple(row, prompt, at);
+    const question = row.question === row.prompt ? prompt : keyOfHex(sha256(row.question));
+    this.#lookAtCouple(row, question, at);
     this.#lookAtSide(row.side ?? at.side, prompt, at);
     const { hi, lo } = keyOfHex(sha256(row.example));
     const example = this.#examples.add(hi, lo);
@@ -173,11 +174,11 @@ class LintSurvey {
     }
   }
 
-  #lookAtCouple(row: LintRow, prompt: { hi: number; lo: number }, at: RowToLint): void {
+  #lookAtCouple(row: LintRow, question: { hi: number; lo: number }, at: RowToLint): void {
     if (row.chosen === row.rejected) return;
     const [first, second] = row.chosen > row.rejected ? [row.chosen, row.rejected] : [row.rejected, row.chosen];
     const replies = keyOfHex(sha256(JSON.stringify([first, second])));
-    const couple = this.#couples.add(replies.hi + Math.imul(prompt.hi, 3), replies.lo + Math.imul(prompt.lo, 3));
+    const couple = this.#couples.add(replies.hi + Math.imul(question.hi, 3), replies.lo + Math.imul(question.lo, 3));
     const known = this.#directions.get(couple);
     const direction = row.chosen === first ? FORWARD : BACKWARD;
     const line = this.#coupleLine.get(couple);

@@ -48,3 +48,17 @@ export interface RunKey {
 export function runKey({ example_id, rep, run_index }: RunKey): string {
   return `${run_index}/${rep}/${example_id}`;
 }
+
+/**
+ * A run that was just played: its steps are JSON texts already, made when they happened, so that nothing that changes
+ * later changes them, and so that a long run takes as little memory as its line will.
+ */
+export interface PlayedRun {
+  head: Omit<RunRecord, "steps">;
+  steps: readonly string[];
+}
+
+/** The line of `runs.jsonl`, without its newline. */
+export function runLine({ head, steps }: PlayedRun): string {
+  return `${JSON.stringify(head).slice(0, -1)},"steps":[${steps.join(",")}]}`;
+}

@@ -1,5 +1,16 @@
 import { z } from "zod";
 import { ErrorRecord } from "./run.ts";
+import { Usage } from "./usage.ts";
+
+/** An evaluator's name. It becomes a file name, `<name>_output.json`, beside `workflow_output.json`. */
+export const EvaluatorName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][\w .-]{0,99}$/,
+    "begins with a letter or digit, then letters, digits, _ . - or blanks; at most 100",
+  )
+  // Some file systems do not tell upper from lower case.
+  .refine((name) => name.toLowerCase() !== "workflow", "is taken: workflow_output.json holds the runs");
 
 /** One line of `scores.jsonl`: what one evaluator thought of one run of one example. */
 export const ScoreRecord = z.strictObject({
@@ -14,6 +25,8 @@ export const ScoreRecord = z.strictObject({
   /** Further figures of the same example, by name; null where one does not apply to it. */
   metrics: z.record(z.string(), z.number().nullable()).optional(),
   error: ErrorRecord.optional(),
+  /** Of the evaluator's own model calls; absent where it made none. */
+  usage: Usage.optional(),
 });
 export type ScoreRecord = z.infer<typeof ScoreRecord>;
 

@@ -1,10 +1,10 @@
 import { PairwrightError } from "../lib/errors.ts";
 import { hash31 } from "../lib/hash.ts";
-import { copyMessages } from "../records/message.ts";
 import { addUsage, type Usage } from "../records/usage.ts";
 import type { ChatModel } from "../registry/chat-model.ts";
 import type { BoundFunction, WorkflowFunction } from "../registry/workflow.ts";
 import { type CallSeeds, currentScope, type Scope } from "./scope.ts";
+import { currentTally } from "./tally.ts";
 
 /** A model whose calls are recorded as LLM_START and LLM_END of the running example, and whose usage is summed. */
 export function instrumentModel(model: ChatModel): ChatModel {
@@ -14,12 +14,17 @@ export function instrumentModel(model: ChatModel): ChatModel {
     ...(model.close && { close: () => model.close?.() }),
     async chat(messages, options) {
       const scope = currentScope.getStore();
-      if (!scope) return model.chat(messages, options);
+      if (!scope) {
+        const completion = await model.chat(messages, options);
+        const tally = currentTally.getStore();
+        if (tally) addUsage(tally, completion.usage);
+        return completion;
+      }
 
       const name = model.model_name;
       const fallback_seed = nextSeed(scope.seeds);
       const began = scope.now() / 1000;
-      const UUID = scope.log.push(scope, { event_type: "LLM_START", name, data: { input: copyMessages(messages) } });
+      const UUID = scope.log.push(scope, { event_type: "LLM_START", name, data: { input: messages } });
       const signal = options?.signal ?? scope.context.signal;
       try {
         const completion = await model.chat(messages, {

@@ -1,4 +1,3 @@
-import { jsonCopy } from "../lib/json-copy.ts";
 import type { Message } from "../records/message.ts";
 import type { Candidate, ChooseOptions } from "../registry/workflow.ts";
 import { stepUsage } from "./instrument.ts";
@@ -20,7 +19,8 @@ export function recordTurn(
       name: options.step_name ?? DEFAULT_STEP_NAME,
       data: { ...turn, candidate_index, input: candidate.prompt, output: outputOf(candidate), score },
       metadata: {
-        ...jsonCopy({ ...candidate.metadata, ...options.describe?.(candidate, turn) }, "a candidate's metadata"),
+        ...candidate.metadata,
+        ...options.describe?.(candidate, turn),
         ...ownMetadata(candidate),
       },
       ...(usage.llm_calls > 0 && { usage_info: stepUsage(usage) }),

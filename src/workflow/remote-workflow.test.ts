@@ -77,3 +77,22 @@ test.each([
   server.close();
   expect(run).toMatchObject({ status: "failed", error: { code } });
 });
+
+test("steps that cannot be read cost neither the answer nor the other steps, and are counted", async () => {
+  const lines = ["nonsense", "[]", '{"payload":"{"}', '{"payload":{"event_type":"NEW_KIND"}}'];
+  const good = JSON.stringify({ payload: candidate });
+  const server = await serve(() => ({
+    text: `${[...lines, good].map((line) => `intermediate_data: ${line}\n`).join("")}data: {"value":"because"}\n`,
+  }));
+  const run = await runRemote(server.url);
+  server.close();
+
+  expect(run).toMatchObject({ status: "completed", output: "because" });
+  const ends = run.steps
+    .map(({ payload }) => payload)
+    .filter(({ event_type }) => /^(CUSTOM|TTC)_END$/.test(event_type));
+  expect(ends).toMatchObject([
+    { event_type: "TTC_END", UUID: "u1" },
+    { event_type: "CUSTOM_END", name: "unreadable_remote_steps", data: { output: 4 } },
+  ]);
+});

@@ -33,10 +33,14 @@ async function callRemote(client: HttpClient, path: string, input: unknown, sign
     });
   }
   const values: unknown[] = [];
+  let unreadable = 0;
   for (const line of text.split("\n")) {
     if (line.startsWith("data: ")) values.push(...piecesOf(where, line.slice("data: ".length)));
-    else if (line.startsWith("intermediate_data: ")) keepStep(where, line.slice("intermediate_data: ".length));
+    else if (line.startsWith("intermediate_data: ")) {
+      if (!keepStep(line.slice("intermediate_data: ".length))) unreadable += 1;
+    }
   }
+  if (unreadable > 0) noteUnreadable(unreadable);
   if (values.length === 0) {
     throw new PairwrightError({ code: "endpoint_no_value", where, what: "the stream ended without a value" });
   }
@@ -50,26 +54,43 @@ function piecesOf(where: string, text: string): unknown[] {
   return value === undefined || value === null ? [] : [value];
 }
 
-/** The remote server's ancestry is lost on the wire; the step hangs under our workflow, where filters still find it. */
-function keepStep(where: string, text: string): void {
-  const { payload } = parseObject(where, text);
-  const parsed = StepPayload.safeParse(typeof payload === "string" ? parseObject(where, payload) : payload);
+/**
+ * The remote server's ancestry is lost on the wire; the step hangs under our workflow, where filters still find it.
+ * False when the line is no step: another version's, say. It must not cost the answer, which came well.
+ */
+function keepStep(text: string): boolean {
+  const payload = toObject(text)?.payload;
+  const parsed = StepPayload.safeParse(typeof payload === "string" ? toObject(payload) : payload);
+  if (!parsed.success) return false;
   const scope = currentScope.getStore();
-  if (!parsed.success || !scope) return;
-  const { node: function_ancestry, parent_id } = scope;
-  scope.log.steps.push({ parent_id, function_ancestry, payload: parsed.data });
+  if (scope) {
+    const { node: function_ancestry, parent_id } = scope;
+    scope.log.keep({ parent_id, function_ancestry, payload: parsed.data });
+  }
+  return true;
+}
+
+/** One step that tells how many are missing, so that a run without candidates explains itself. */
+function noteUnreadable(count: number): void {
+  const scope = currentScope.getStore();
+  scope?.log.push(scope, { event_type: "CUSTOM_END", name: "unreadable_remote_steps", data: { output: count } });
 }
 
 function parseObject(where: string, text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // Told below, with the endpoint.
-  }
+  const value = toObject(text);
+  if (value) return value;
   throw new PairwrightError({
     code: "endpoint_bad_reply",
     where,
     what: `a line is no JSON object: ${text.slice(0, 80)}`,
   });
+}
+
+function toObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }

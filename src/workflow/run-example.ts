@@ -4,9 +4,9 @@ import { jsonCopy } from "../lib/json-copy.ts";
 import type { Logger } from "../lib/log.ts";
 import { seededRandom } from "../lib/random.ts";
 import { untilAborted } from "../lib/until-aborted.ts";
-import type { RunRecord } from "../records/run.ts";
+import { type PlayedRun, type RunRecord, runLine } from "../records/run.ts";
 import { noUsage } from "../records/usage.ts";
-import type { Example, RunContext, StepInput, WorkflowFunction } from "../registry/workflow.ts";
+import type { Example, RunContext, WorkflowFunction } from "../registry/workflow.ts";
 import { choose } from "./choose.ts";
 import { currentScope, type Scope } from "./scope.ts";
 import { createStepLog } from "./step-log.ts";
@@ -31,7 +31,7 @@ export interface RunExampleOptions {
  * Plays one example through the workflow. Whatever the workflow throws becomes a failed record with all its steps; only
  * the abort of `signal` is thrown, since an example that was stopped has not ended.
  */
-export async function runExample(example: Example, options: RunExampleOptions): Promise<RunRecord> {
+export async function playExample(example: Example, options: RunExampleOptions): Promise<PlayedRun> {
   const { workflow, workflow_name, rep, run_index, seed, signal, now } = options;
   const place = JSON.stringify([seed, example.id, rep, run_index]);
   const log = createStepLog({ id_prefix: sha256(place).slice(0, 12), now });
@@ -75,12 +75,12 @@ export async function runExample(example: Example, options: RunExampleOptions): 
     data: { output },
   });
 
-  return {
+  const head = {
     example_id: example.id,
     example_index: example.index,
     rep,
     run_index,
-    status: error ? "failed" : "completed",
+    status: error ? ("failed" as const) : ("completed" as const),
     seed,
     started_at: new Date(started).toISOString(),
     seconds: (now() - started) / 1000,
@@ -90,8 +90,13 @@ export async function runExample(example: Example, options: RunExampleOptions): 
     ...(example.answer !== undefined && { answer: example.answer }),
     output,
     ...(options.group !== undefined && { group: options.group }),
-    steps: log.steps,
   };
+  return { head, steps: log.steps };
+}
+
+/** The same as a record, its steps read back: for one run, or a few. */
+export async function runExample(example: Example, options: RunExampleOptions): Promise<RunRecord> {
+  return JSON.parse(runLine(await playExample(example, options))) as RunRecord;
 }
 
 /** What the workflow gets. Pushing and choosing happen at the place of the caller, wherever in the run that is. */
@@ -114,10 +119,7 @@ function createContext(root: () => Scope, example: Example, options: RunExampleO
     log,
     random: seededRandom(hash31(seed, example.id, rep, run_index)),
     steps: {
-      push: (step) => {
-        const { data, metadata } = jsonCopy({ data: step.data, metadata: step.metadata }, stepName(step));
-        root().log.push(here(), { ...step, data, metadata });
-      },
+      push: (step) => void root().log.push(here(), step),
     },
     choose: async (label, chooseOptions) => {
       const turn_index = turns;
@@ -137,7 +139,7 @@ function createContext(root: () => Scope, example: Example, options: RunExampleO
       try {
         const output = await currentScope.run({ ...scope, parent_id: UUID }, work);
         const said = outputOf ? outputOf(output) : output;
-        end({ data: { input: jsonCopy(input, name), output: jsonCopy(said, name) } });
+        end({ data: { input, output: said } });
         return output;
       } catch (error) {
         end({ metadata: { error: codeOf(error) ?? "failed" } });
@@ -145,8 +147,4 @@ function createContext(root: () => Scope, example: Example, options: RunExampleO
       }
     },
   };
-}
-
-function stepName({ event_type, name }: StepInput): string {
-  return name === undefined ? event_type : `${event_type} "${name}"`;
 }

@@ -1,6 +1,7 @@
+import { jsonText } from "../lib/json-copy.ts";
 import type { EventType, IntermediateStep, InvocationNode, StepPayload, StepUsage } from "../records/step.ts";
 
-/** What a step says; place and time are added by the log. It is kept as it is: nobody may change it afterwards. */
+/** What a step says; place and time are added by the log. */
 export interface StepFacts {
   event_type: EventType;
   name?: string | undefined;
@@ -22,14 +23,18 @@ export interface StepPlace {
 
 /** The steps of one run of one example, in the order they happened. */
 export interface StepLog {
-  readonly steps: IntermediateStep[];
+  /** As JSON: what a step says is what was so when it happened. */
+  readonly steps: string[];
   newId(): string;
+  /** Throws `not_json` when a step holds what JSON cannot. */
   push(place: StepPlace, facts: StepFacts): string;
+  /** Takes a step as it is, from another program's log for instance. */
+  keep(step: IntermediateStep): void;
 }
 
 /** `id_prefix` makes step ids unique among runs; `now` is in milliseconds. */
 export function createStepLog({ id_prefix, now }: { id_prefix: string; now: () => number }): StepLog {
-  const steps: IntermediateStep[] = [];
+  const steps: string[] = [];
   let made = 0;
 
   function newId(): string {
@@ -52,8 +57,13 @@ export function createStepLog({ id_prefix, now }: { id_prefix: string; now: () =
       if (facts.data !== undefined) payload.data = facts.data;
       if (facts.metadata !== undefined) payload.metadata = facts.metadata;
       if (facts.usage_info !== undefined) payload.usage_info = facts.usage_info;
-      steps.push({ parent_id, function_ancestry: node, payload });
+      steps.push(jsonText({ parent_id, function_ancestry: node, payload }, stepName(facts)));
       return payload.UUID;
     },
+    keep: (step) => void steps.push(jsonText(step, stepName(step.payload))),
   };
+}
+
+function stepName({ event_type, name }: Pick<StepPayload, "event_type" | "name">): string {
+  return name ? `${event_type} "${name}"` : event_type;
 }

@@ -1,15 +1,19 @@
 import { EXIT } from "../../lib/errors.ts";
 import { describePairs } from "../../pipeline/describe-result.ts";
-import { buildPairs } from "../../pipeline/pairs.ts";
+import { rebuildPairs } from "../../pipeline/pairs-rebuild.ts";
 import type { CommandRun } from "../command.ts";
 import { wholeNumber } from "../flags.ts";
 import { pairPartsFor } from "../pair-parts.ts";
+import { stoppable } from "../stoppable.ts";
 
 export const run: CommandRun = async (input) => {
   const { args, flags, terminal } = input;
-  const parts = await pairPartsFor(input);
+  const warnings: string[] = [];
+  const parts = await pairPartsFor(input, (warning) => warnings.push(warning));
   const output = typeof flags.output === "string" ? flags.output : undefined;
-  const summary = await buildPairs({ runs: args, output, seed: wholeNumber(flags, "seed") ?? 0, ...parts });
+  const seed = wholeNumber(flags, "seed");
+  const built = await stoppable((signal) => rebuildPairs({ runs: args, output, ...parts, seed, signal }));
+  const summary = { ...built, warnings: [...warnings, ...built.warnings] };
   terminal.print(describePairs(summary, summary.output));
   terminal.result(summary);
   return summary.pairs === 0 ? EXIT.no_pairs : EXIT.ok;

@@ -16,7 +16,10 @@ export const run: CommandRun = async ({ args, flags, terminal }) => {
   }
   const uses = ["llms", "functions", "ttc_strategies", "workflow"] as const;
   const { config, builtins } = await loadConfigFor({ args, flags, terminal, uses });
-  using interrupt = onInterrupt(() => terminal.warn("stopping after this input; Ctrl-C again to stop at once"));
+  using interrupt = onInterrupt(
+    () => terminal.warn("stopping after this input; Ctrl-C again to stop at once"),
+    () => terminal.warn("stopping at once; Ctrl-C again to end the process, whatever still runs"),
+  );
   const records = await runOnce(config, {
     builtins,
     inputs,

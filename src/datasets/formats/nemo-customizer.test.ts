@@ -55,12 +55,21 @@ test("a reply that is more than a text has no row", () => {
   expect(nemoCustomizer.row(pair({ rejected: several }), full)).toEqual({ row: null, lost: ["several_messages"] });
 });
 
+test.each<[string, Message[], boolean]>([
+  ["a call", [user, { role: "assistant", content: "", tool_calls: [call] }, user], false],
+  ["a result", [user, { role: "tool", content: "4", tool_call_id: "c" }], true],
+])("a prompt with %s of a tool has no row, where that part of it would be written", (_, prompt, isLast) => {
+  const none = { row: null, lost: ["tool_calls"] };
+  expect(nemoCustomizer.row(pair({ prompt }), full)).toEqual(none);
+  if (isLast) expect(nemoCustomizer.row(pair({ prompt }), short)).toEqual(none);
+  else expect(nemoCustomizer.row(pair({ prompt }), short).row).toMatchObject({ prompt: "why?" });
+});
+
 test.each<[string, Partial<UnsplitPair>, boolean]>([
   ["tools", { tools: [{ type: "function", function: { name: "f" } }] }, false],
   ["reasoning", { chosen: reply("good", { reasoning: "hm" }) }, false],
   ["name", { prompt: [{ ...user, name: "Ann" }] }, false],
   ["content_parts", { prompt: [{ role: "user", content: [{ type: "image_url" }] }] }, false],
-  ["tool_calls", { prompt: [{ role: "tool", content: "4", tool_call_id: "c" }] }, false],
 ])("%s that a row cannot hold is named", (name, change) => {
   const { row, lost } = nemoCustomizer.row(pair(change), full);
   expect(row).not.toBeNull();

@@ -12,9 +12,10 @@ interface Options {
  * Rows for DPO in NeMo Customizer: `{prompt, chosen_response, rejected_response}`. The prompt is the last message's
  * text, or all messages as `{role, content}`; the replies are texts.
  *
- * A reply that is more than one message of text (tool calls, several messages) cannot be held: no row then. What is
- * left out of a row that can be written is named in `lost`: `history` (all but the last message of the prompt), `tools`, `tool_calls`,
- * `reasoning`, `name`, `content_parts`. Scores and provenance are never part of this format and are not named.
+ * A reply that is more than one message of text (tool calls, several messages) cannot be held, nor can a call of a tool
+ * or its result in the part of the prompt that is written: no row then, since a conversation without them is another
+ * one. What is left out of a row that can be written is named in `lost`: `history` (all but the last message of the
+ * prompt), `tools`, `reasoning`, `name`, `content_parts`. Scores and provenance are never part of this format and are not named.
  */
 export const nemoCustomizer = {
   prompt(pair: UnsplitPair, { use_full_message_history }: Options): string | { role: string; content: string }[] {
@@ -28,6 +29,7 @@ export const nemoCustomizer = {
     const chosen = replyText(pair.chosen);
     const rejected = replyText(pair.rejected);
     if (chosen === undefined || rejected === undefined) return { row: null, lost: whyNoRow(pair) };
+    if (keptOf(pair, options).some(isOfTool)) return { row: null, lost: ["tool_calls"] };
     return {
       row: { prompt: nemoCustomizer.prompt(pair, options), chosen_response: chosen, rejected_response: rejected },
       lost: lostOf(pair, options),
@@ -44,29 +46,32 @@ export const nemoCustomizerComponent = {
 
 function replyText(reply: readonly Message[]): string | undefined {
   const [only, ...others] = reply;
-  if (only === undefined || others.length > 0 || only.tool_calls !== undefined) return undefined;
+  if (only === undefined || others.length > 0 || isOfTool(only)) return undefined;
   return textOf(only);
 }
 
 function whyNoRow({ chosen, rejected }: UnsplitPair): string[] {
   const replies = [...chosen, ...rejected];
-  return replies.some(({ role, tool_calls }) => tool_calls !== undefined || role === "tool")
-    ? ["tool_calls"]
-    : ["several_messages"];
+  return replies.some(isOfTool) ? ["tool_calls"] : ["several_messages"];
 }
 
 const NOTHING: string[] = [];
 
-function lostOf(pair: UnsplitPair, { use_full_message_history }: Options): string[] {
+/** Whether a message is a call of a tool or the result of one. */
+function isOfTool({ role, tool_calls, tool_call_id }: Message): boolean {
+  return tool_calls !== undefined || tool_call_id !== undefined || role === "tool";
+}
+
+/** The part of the prompt that a row holds. */
+function keptOf({ prompt }: UnsplitPair, { use_full_message_history }: Options): readonly Message[] {
+  return use_full_message_history ? prompt : prompt.slice(-1);
+}
+
+function lostOf(pair: UnsplitPair, options: Options): string[] {
   const lost: string[] = [];
-  const { prompt } = pair;
-  if (!use_full_message_history && prompt.length > 1) lost.push("history");
+  if (!options.use_full_message_history && pair.prompt.length > 1) lost.push("history");
   if (pair.tools !== undefined) lost.push("tools");
-  const kept = use_full_message_history ? prompt : prompt.slice(-1);
-  const written = [...kept, ...pair.chosen, ...pair.rejected];
-  if (written.some((message) => message.tool_calls !== undefined || message.tool_call_id !== undefined)) {
-    lost.push("tool_calls");
-  }
+  const written = [...keptOf(pair, options), ...pair.chosen, ...pair.rejected];
   if (written.some(({ reasoning }) => reasoning !== undefined)) lost.push("reasoning");
   if (written.some(({ name }) => name !== undefined)) lost.push("name");
   if (written.some(({ content }) => typeof content !== "string" && content.some(isNotText))) lost.push("content_parts");

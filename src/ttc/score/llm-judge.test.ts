@@ -103,10 +103,26 @@ test("the score is the mean of the judgements that worked, and says how many did
   expect(model.calls).toHaveLength(5);
 });
 
-test("when every judgement fails the reply is unscored, never zero", async () => {
-  for (const answer of ["no idea", "Score: 0", "", new Error("HTTP 503"), { text: "Score: 5", refusal: true }]) {
+test("when no judgement can be read the reply is unscored, never zero", async () => {
+  for (const answer of ["no idea", "Score: 0", "", { text: "Score: 5", refusal: true }]) {
     const result = await scorerOf(judgeModel([answer, answer]), { repeats: 2 })(candidate("4"), question());
 
+    expect(result).toEqual({ score: null, reason: expect.stringMatching(/^no judgement could be had: ./) });
+  }
+});
+
+test("a judge that answered no call is an error, the first call's own, and not an opinion withheld", async () => {
+  const [down, late] = ["llm_unreachable", "llm_timeout"].map((code) => Object.assign(new Error(code), { code }));
+  const lost = scorerOf(judgeModel([down, late] as Error[]), { repeats: 2 })(candidate("4"), question());
+  await expect(lost).rejects.toBe(down);
+
+  // One answer, even one that cannot be read, shows that the judge is there.
+  const [there, gone] = ["no idea", new Error("HTTP 503")];
+  for (const answers of [
+    [there, gone],
+    [gone, there],
+  ]) {
+    const result = await scorerOf(judgeModel(answers), { repeats: 2 })(candidate("4"), question());
     expect(result).toEqual({ score: null, reason: expect.stringMatching(/^no judgement could be had: ./) });
   }
 });

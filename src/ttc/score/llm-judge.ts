@@ -39,7 +39,8 @@ type LlmJudge = z.output<typeof options>;
 /**
  * A model's opinion of one reply by itself, from 0 (the scale's `min`) to 1 (its `max`): the mean of the judgements that
  * could be read. A call that fails, and a reply without a score on the scale, count in no mean; when none is left the
- * reply is unscored, never zero. What is judged decides the seeds, so equal replies are asked about in equal words and
+ * reply is unscored, never zero. A judge that did not answer a single call is no opinion: the first call's error is
+ * thrown as it is. What is judged decides the seeds, so equal replies are asked about in equal words and
  * with equal seeds, and the response cache can answer for the second one.
  */
 export const llmJudge: Component<"scorer", typeof options> = {
@@ -55,6 +56,8 @@ export const llmJudge: Component<"scorer", typeof options> = {
           judge(model, messages, { seed: hash31(seed, index), sample_index: index, question, options }),
         ),
       );
+      const [first] = verdicts;
+      if (first && "thrown" in first && verdicts.every((verdict) => "thrown" in verdict)) throw first.thrown;
       return meanVerdict(verdicts, options.scale);
     };
   },
@@ -67,7 +70,10 @@ interface JudgeCall {
   options: LlmJudge;
 }
 
-async function judge(model: ChatModel, messages: Message[], call: JudgeCall): Promise<Verdict> {
+/** A verdict, or what became of a call that had no answer. */
+type Judgement = Verdict | { problem: string; thrown: unknown };
+
+async function judge(model: ChatModel, messages: Message[], call: JudgeCall): Promise<Judgement> {
   const { seed, sample_index, question, options } = call;
   const { signal } = question;
   try {
@@ -76,7 +82,7 @@ async function judge(model: ChatModel, messages: Message[], call: JudgeCall): Pr
     return readVerdict(reply.text, options.scale);
   } catch (error) {
     signal.throwIfAborted();
-    return { problem: messageOf(error, 200) };
+    return { problem: messageOf(error, 200), thrown: error };
   }
 }
 

@@ -1,0 +1,60 @@
+import { ByteBuffer } from "../lib/byte-sink.ts";
+
+/** Characters that are collected before they become bytes. */
+const PIECE = 1 << 16;
+
+/**
+ * Lines that become bytes many at a time, since each crossing costs as much as a hundred characters. How long each line
+ * is in bytes is told for all of a piece when it is written.
+ */
+export class LineBuffer {
+  readonly #bytes: ByteBuffer;
+  readonly #lengths: number[] = [];
+  readonly #tell: (line: number, bytes: number) => void;
+  #text = "";
+  #lines = 0;
+
+  /** `tell` gets the number of each line, from 0 since the last `clear`, and its length. */
+  constructor(size: number, shared: boolean, tell: (line: number, bytes: number) => void) {
+    this.#bytes = new ByteBuffer(size, shared);
+    this.#tell = tell;
+  }
+
+  /** Bytes so far, without the lines that are still text. */
+  get length(): number {
+    return this.#bytes.length;
+  }
+
+  add(line: string): void {
+    this.#text += line;
+    this.#lengths.push(line.length);
+    if (this.#text.length > PIECE) this.flush();
+  }
+
+  flush(): void {
+    const text = this.#text;
+    if (text === "") return;
+    const start = this.#bytes.length;
+    this.#bytes.write(text);
+    const plain = this.#bytes.length - start === text.length;
+    let from = 0;
+    for (const length of this.#lengths) {
+      this.#tell(this.#lines, plain ? length : Buffer.byteLength(text.slice(from, from + length)));
+      this.#lines += 1;
+      from += length;
+    }
+    this.#text = "";
+    this.#lengths.length = 0;
+  }
+
+  /** All lines; a view, good until the next change. */
+  bytes(): Buffer {
+    this.flush();
+    return this.#bytes.bytes();
+  }
+
+  clear(): void {
+    this.#bytes.clear();
+    this.#lines = 0;
+  }
+}
