@@ -4,7 +4,7 @@ import type { Section } from "../config/schema.ts";
 import { EXIT } from "../lib/errors.ts";
 import { parseJsonPath } from "../lib/json-path.ts";
 import { assemble } from "../pipeline/assemble.ts";
-import { describeEstimate, describeScores } from "../pipeline/describe-result.ts";
+import { describeEstimate, describeScores, faultOf } from "../pipeline/describe-result.ts";
 import { estimate } from "../pipeline/estimate.ts";
 import { type EvaluateResult, stoppedError } from "../pipeline/evaluate.ts";
 import type { Parts } from "../pipeline/parts.ts";
@@ -56,6 +56,8 @@ export async function runCollecting<R extends EvaluateResult>(
     if (result.stopped) throw stoppedError(result, resumeCommand(what.command, args, flags, basename(result.run_dir)));
     const text = [describeScores(result), what.report(result)].filter((part) => part !== undefined).join("\n");
     terminal.print(text);
+    const fault = faultOf(result);
+    if (fault) terminal.fault(fault);
     terminal.result(what.json ? what.json(result) : result);
     return exitCodeOf(result, what, flags);
   } finally {

@@ -12,7 +12,7 @@ import { environment, list, loadConfigFor, loadPluginsInto } from "./load.ts";
  * itself was made with; flags on top of either.
  */
 export async function pairPartsFor(
-  { args, flags, terminal }: CommandInput,
+  { args, flags, terminal }: Pick<CommandInput, "args" | "flags" | "terminal">,
   warn: (warning: string) => void,
 ): Promise<PairParts> {
   const [first] = args;

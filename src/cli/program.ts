@@ -100,7 +100,7 @@ function addPairsCommands(program: Command, add: Add): void {
     .option("--use-full-message-history", "the prompt of a row as messages, not as the last one's text")
     .option("--validation <fraction>", "the share of the validation file")
     .option("--by <key>", "split by auto, example, prompt or group")
-    .option("--seed <n>", "of the sample that --max-pairs takes", "0")
+    .option("--seed <n>", "of the sample that --max-pairs takes; the runs' own unless told")
     .option("--config-file <file>", "take builder, trainer and split from this configuration")
     .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
   add("lint <file...>", "faults of a preference data set", () => import("./commands/pairs-lint.ts"), pairs).option(

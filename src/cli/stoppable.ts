@@ -3,10 +3,7 @@ import { onInterrupt } from "./interrupt.ts";
 
 /** Work that Ctrl-C (or SIGTERM) aborts at once, since nothing of it is lost that cannot be made again. */
 export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  using interrupt = onInterrupt(
-    () => undefined,
-    () => undefined,
-  );
+  using interrupt = onInterrupt(() => undefined);
   try {
     return await work(interrupt.drain);
   } catch (error) {

@@ -21,6 +21,8 @@ export interface Terminal extends Logger {
   /** The line at the bottom, drawn over by the next one; undefined takes it away. */
   status(line: string | undefined): void;
   error(error: unknown): void;
+  /** The same for people alone, beside a result. */
+  fault(error: PairwrightError): void;
   /** From now on these stand in nothing that is said here, whoever says it: plugins may, and so may a stack. */
   hide(secrets: readonly string[]): void;
 }
@@ -65,6 +67,7 @@ export function createTerminal(
       stderr.write(scrub(line).slice(0, (stderr.columns ?? 80) - 1));
       drawn = true;
     },
+    fault: (error) => say(describeError(error, options)),
     error(error) {
       say(describeError(error, options));
       if (options.json) stdout.write(`${scrub(JSON.stringify({ error: errorFacts(error) }))}\n`);

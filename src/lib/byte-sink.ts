@@ -19,11 +19,6 @@ export class ByteBuffer implements ByteSink {
     return this.#end;
   }
 
-  /** The memory itself; it holds `length` bytes of content, until the next change. */
-  get memory(): ArrayBufferLike {
-    return this.#memory.buffer;
-  }
-
   /** What was written; a view, good until the next change. */
   bytes(): Buffer {
     return this.#memory.subarray(0, this.#end);

@@ -1,9 +1,11 @@
 import type { ComponentConfig, Config } from "../config/config.ts";
 import { usageError } from "../lib/errors.ts";
-import type { Kind, Registry } from "../registry/registry.ts";
+import type { Built, Kind, Registry } from "../registry/registry.ts";
 import type { Trainer, TrainerAdapter } from "../registry/training.ts";
-import type { Build } from "./assemble.ts";
 import type { PairParts } from "./parts.ts";
+
+/** Makes the live part of a component as the configuration has it. */
+export type Build = <K extends Kind>(part: ComponentConfig, kind: K) => Built[K];
 
 /** What a data set is made with when no adapter says otherwise. */
 const USUAL_ROWS: TrainerAdapter["dataset"] = {

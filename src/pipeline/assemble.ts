@@ -12,7 +12,7 @@ import type { BuildArguments, Built, Kind } from "../registry/registry.ts";
 import type { BoundFunction } from "../registry/workflow.ts";
 import { instrumentFunction, instrumentModel } from "../workflow/instrument.ts";
 import { remoteWorkflow } from "../workflow/remote-workflow.ts";
-import { assemblePairs, defaultPart, type PairConfig } from "./assemble-pairs.ts";
+import { assemblePairs, type Build, defaultPart, type PairConfig } from "./assemble-pairs.ts";
 import { buildAlone } from "./build-alone.ts";
 import type { Builtins } from "./builtin-registry.ts";
 import { datasetHash } from "./dataset-hash.ts";
@@ -94,8 +94,6 @@ export function assemblePairsAlone(
 ): PairParts {
   return assemblePairs(config, builtins.registry, (part, kind) => buildAlone(part, kind, log));
 }
-
-export type Build = <K extends Kind>(part: ComponentConfig, kind: K) => Built[K];
 
 interface Builder {
   build: Build;

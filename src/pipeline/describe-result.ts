@@ -1,4 +1,5 @@
 import { summaryTable } from "../evaluation/table.ts";
+import { EXIT, PairwrightError } from "../lib/errors.ts";
 import type { Estimate } from "./estimate.ts";
 import type { EvaluateResult } from "./evaluate.ts";
 import type { PairsSummary } from "./pairs.ts";
@@ -14,10 +15,6 @@ export function describeScores(result: EvaluateResult): string {
   return `\n${completed} of ${examples} examples completed${failures}\n\n${summaryTable(result)}${judging}\nrun folder: ${run_dir}`;
 }
 
-const NO_PAIRS =
-  "error[no_pairs]: no preference pairs were generated\n" +
-  "  fix: look at the reasons above; lower min_score_diff, sample more candidates, or check that the builder's step name is the recorded one";
-
 /** What came of the pairs, for people: the yield, what was left out and why, and the files. */
 export function describePairs(pairs: PairsSummary, run_dir: string): string {
   const reasons = Object.entries(pairs.skipped).sort(([, a], [, b]) => b - a);
@@ -25,21 +22,66 @@ export function describePairs(pairs: PairsSummary, run_dir: string): string {
   return [
     "",
     `${pairs.candidates} candidates in ${pairs.turns} turns -> ${pairs.pairs} pairs -> ${pairs.training} training, ${pairs.validation} validation rows (split by ${pairs.split.by})`,
-    `turns without signal: ${pairs.turns_without_signal}; candidates that no model sampled: ${pairs.off_policy_candidates}; pairs per 1,000 tokens: ${pairs.pairs_per_1000_tokens?.toFixed(2) ?? "unknown"}`,
+    `turns without signal: ${pairs.turns_without_signal} of ${pairs.turns}; candidates that no model sampled: ${pairs.off_policy_candidates}; pairs per 1,000 tokens: ${pairs.pairs_per_1000_tokens?.toFixed(2) ?? "unknown"}`,
     ...(reasons.length > 0 ? [`left out: ${reasons.map(([reason, n]) => `${reason} ${n}`).join(", ")}`] : []),
     ...(lost.length > 0
       ? [`not held by this row format: ${lost.map(([field, n]) => `${field} ${n}`).join(", ")}`]
       : []),
-    ...(pairs.pairs === 0 ? [NO_PAIRS] : []),
     ...pairs.warnings.map((warning) => `warning: ${warning}`),
-    `pairs: ${run_dir}/pairs.jsonl`,
-    `data set: ${run_dir}/dataset/training_file.jsonl, ${run_dir}/dataset/validation_file.jsonl`,
+    ...(pairs.pairs === 0
+      ? []
+      : [
+          `pairs: ${run_dir}/pairs.jsonl`,
+          `data set: ${run_dir}/dataset/training_file.jsonl, ${run_dir}/dataset/validation_file.jsonl`,
+        ]),
   ].join("\n");
 }
+
+/** What to do about a run of which nothing came: no example ended well, or no pair could be made. */
+export function faultOf({ examples, completed, errors, pairs }: { pairs?: PairsSummary | undefined } & EvaluateResult) {
+  const [code] = Object.entries(errors).sort(([, a], [, b]) => b - a)[0] ?? [];
+  if (completed === 0 && examples > 0 && code !== undefined) {
+    return new PairwrightError({
+      code,
+      what: "no example completed",
+      fix: 'the warnings above and "error" in runs.jsonl say why; mend it and go on with --resume',
+    });
+  }
+  return pairs?.pairs === 0 ? noPairs(pairs) : undefined;
+}
+
+/** The error of a build without pairs, with the advice that fits the main reason. */
+export function noPairs({ skipped, turns }: PairsSummary): PairwrightError {
+  const [reason] = Object.entries(skipped).sort(([, a], [, b]) => b - a)[0] ?? [];
+  const fix =
+    turns === 0
+      ? "no candidates are recorded under the builder's step name: check ttc_step_name, and that the workflow calls context.choose"
+      : ((reason && ADVICE[reason]) ?? "the reasons above say what was left out");
+  return new PairwrightError({
+    code: "no_pairs",
+    what: "no preference pairs were generated",
+    fix,
+    exit_code: EXIT.no_pairs,
+  });
+}
+
+const ADVICE: Record<string, string> = {
+  equal_scores: "the scorer gave equal scores: sample more or more varied candidates, or score more finely",
+  unscored: 'no candidate was scored: "reason" and "error" of the candidates in runs.jsonl say why',
+  below_min_score_diff: "lower min_score_diff",
+  single_candidate: "sample more than one candidate a turn",
+  equal_text: "the candidates say the same: raise the temperature, or sample more of them",
+  not_policy: "no model sampled the candidates: set policy_candidates_only to false, or let a model sample",
+};
 
 export function describeEstimate({ examples, estimated }: Estimate): string {
   if (!estimated) return `${examples} examples; no run to judge calls and tokens by yet`;
   const { from_run, llm_calls, total_tokens, cost, seconds } = estimated;
   const money = cost === null ? "" : `, $${cost.toFixed(2)}`;
   return `${examples} examples; as in run ${from_run}: about ${llm_calls} model calls, ${total_tokens} tokens${money}, ${seconds.toFixed(0)} s`;
+}
+
+/** `1 row`, `2 rows`. */
+export function counted(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }

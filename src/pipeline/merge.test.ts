@@ -115,6 +115,19 @@ test("an input folder is no place for the merged run", async () => {
   expect(await readdir(folder)).toEqual(["runs.jsonl"]);
 });
 
+test("the folder of a collected run is no place for the merged run either", async () => {
+  const output = await told({});
+  await expect(mergeRuns({ ...buildOptions([await runFolder(runs)]), output })).rejects.toMatchObject({
+    code: "output_is_run",
+  });
+});
+
+test("the merged folder keeps the configuration of its runs", async () => {
+  const output = await runFolder([]);
+  await mergeRuns({ ...buildOptions([await told({})]), output });
+  expect(await readFile(join(output, "config_effective.yml"), "utf8")).toBe("workflow: {_type: a}");
+});
+
 test("where another process writes, nothing is built or merged", async () => {
   const folder = await runFolder(runs);
   // The first process of the machine is always there.

@@ -1,12 +1,11 @@
-import { mkdir, realpath } from "node:fs/promises";
+import { copyFile, mkdir, realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { usageError } from "../lib/errors.ts";
-import { writeFileWhole } from "../lib/files.ts";
+import { exists, writeFileWhole } from "../lib/files.ts";
 import { takeLock } from "../lib/lock.ts";
 import { refuseDifferentRuns } from "./merge-check.ts";
-import type { BuildPairsOptions, PairsSummary } from "./pairs.ts";
+import { type BuildPairsOptions, buildPairs, type PairsSummary } from "./pairs.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./pairs-index.ts";
-import { buildLocked } from "./pairs-rebuild.ts";
 import { storedLines } from "./pairs-source.ts";
 
 /** What came of a merge. */
@@ -29,14 +28,17 @@ export interface MergeResult {
 export async function mergeRuns(options: BuildPairsOptions & { output: string }): Promise<MergeResult> {
   const { output, signal } = options;
   const paths = await Promise.all(options.runs.map(runsFile));
-  await refuseOwnInput(output, paths);
+  await refuseRunFolder(output, paths);
   const merged = join(output, "runs.jsonl");
   await using index = await openRunIndex(paths, { with_failed: true, one_of_each_key: true, signal });
   await refuseDifferentRuns(paths, index.seeds);
   await mkdir(output, { recursive: true });
   await using _lock = await takeLock(join(output, "run.lock"));
   await writeFileWhole(merged, linesOf(index, signal));
-  const pairs = await buildLocked({ ...options, runs: [merged] });
+  // So that pairs can be built again as the runs themselves had it.
+  const config = join(dirname(paths[0] ?? ""), "config_effective.yml");
+  if (await exists(config)) await copyFile(config, join(output, "config_effective.yml"));
+  const pairs = await buildPairs({ ...options, runs: [merged] });
   return {
     merged: index.size,
     replaced: index.superseded,
@@ -44,8 +46,8 @@ export async function mergeRuns(options: BuildPairsOptions & { output: string })
   };
 }
 
-/** Writing over what is being read would end with neither. */
-async function refuseOwnInput(output: string, paths: readonly string[]): Promise<void> {
+/** Writing over what is being read would end with neither; what another run has collected is nobody's to replace. */
+async function refuseRunFolder(output: string, paths: readonly string[]): Promise<void> {
   const there = await realpath(output).catch(() => resolve(output));
   for (const path of paths) {
     if ((await realpath(dirname(path))) !== there) continue;
@@ -56,6 +58,13 @@ async function refuseOwnInput(output: string, paths: readonly string[]): Promise
       fix: "give --output another folder",
     });
   }
+  if (!(await exists(join(output, "manifest.json")))) return;
+  throw usageError({
+    code: "output_is_run",
+    where: output,
+    what: "this is the folder of a collected run, whose runs would be replaced",
+    fix: "give --output another folder",
+  });
 }
 
 async function* linesOf(index: RunIndex, signal: AbortSignal | undefined): AsyncGenerator<string> {

@@ -1,10 +1,10 @@
 import { SideFinder, type SplitOptions } from "../datasets/split.ts";
-import { ByteBuffer } from "../lib/byte-sink.ts";
 import { hashFraction } from "../lib/hash.ts";
 import { turnsOf } from "../preferences/candidates.ts";
 import type { UnsplitPair } from "../records/pair.ts";
 import type { RunRecord } from "../records/run.ts";
 import type { DatasetFormat, FormatOptions, TrajectoryBuilder } from "../registry/training.ts";
+import { LineBuffer } from "./pairs-lines.ts";
 import { PairTexts } from "./pairs-text.ts";
 import { countRun, noYield, type PairYield } from "./pairs-yield.ts";
 
@@ -69,9 +69,9 @@ export class PairBatcher {
   readonly #options: BatchOptions;
   readonly #sides: SideFinder;
   readonly #texts = new PairTexts();
-  readonly #pairs: ByteBuffer;
-  readonly #training: ByteBuffer;
-  readonly #validation: ByteBuffer;
+  readonly #pairs: LineBuffer;
+  readonly #training: LineBuffer;
+  readonly #validation: LineBuffer;
   readonly #shared: boolean;
   #facts: Uint32Array;
   #size = 0;
@@ -84,9 +84,15 @@ export class PairBatcher {
     this.#options = options;
     this.#shared = shared;
     this.#sides = new SideFinder(options.split);
-    this.#pairs = new ByteBuffer(BYTES, shared);
-    this.#training = new ByteBuffer(BYTES / 2, shared);
-    this.#validation = new ByteBuffer(BYTES / 4, shared);
+    const pairLength = (pair: number, bytes: number) => {
+      this.#facts[pair * WIDTH + COLUMNS.pair_bytes] = bytes;
+    };
+    const rowLength = (pair: number, bytes: number) => {
+      this.#facts[pair * WIDTH + COLUMNS.row_bytes] = bytes;
+    };
+    this.#pairs = new LineBuffer(BYTES, shared, pairLength);
+    this.#training = new LineBuffer(BYTES / 2, shared, rowLength);
+    this.#validation = new LineBuffer(BYTES / 4, shared, rowLength);
     this.#facts = factsFor(1024, shared);
   }
 
@@ -123,15 +129,13 @@ export class PairBatcher {
     const item = { example_id: pair.example_id, group, prompt_hash: texts.hashOf(pair, this.#written) };
     const { prompt, example, own, prompts } = this.#sides.factsOf(item);
     const guess = split.by === "prompt" ? prompts : own;
-    const pairStart = this.#pairs.length;
-    texts.writePair(this.#pairs, pair, guess);
-    const rows = guess === "training" ? this.#training : this.#validation;
-    const rowStart = rows.length;
-    const { row, lost } = format.row(pair, this.#options);
-    if (row !== null) texts.writeRow(rows, row);
-
     const at = this.#roomForFacts();
     const facts = this.#facts;
+    this.#pairs.add(texts.pairLine(pair, guess), this.#size);
+    const { row, lost } = format.row(pair, this.#options);
+    facts[at + COLUMNS.row_bytes] = 0;
+    if (row !== null) (guess === "training" ? this.#training : this.#validation).add(texts.rowLine(row), this.#size);
+
     const asked = texts.questionKeyOf(pair);
     facts[at + COLUMNS.prompt_hi] = asked.hi;
     facts[at + COLUMNS.prompt_lo] = asked.lo;
@@ -149,8 +153,6 @@ export class PairBatcher {
       (own === "validation" ? FLAG.own_validation : 0) |
       (prompts === "validation" ? FLAG.prompt_validation : 0) |
       (guess === "validation" ? FLAG.guessed_validation : 0);
-    facts[at + COLUMNS.pair_bytes] = this.#pairs.length - pairStart;
-    facts[at + COLUMNS.row_bytes] = rows.length - rowStart;
     facts[at + COLUMNS.lost] = lost.length === 0 ? 0 : this.#placeOf(lost);
     if (this.#options.max_pairs !== null) this.#draw(pair.pair_id, at);
     this.#size += 1;
@@ -158,12 +160,16 @@ export class PairBatcher {
 
   /** All since the last batch. */
   batch(): PairBatch {
-    const batch = {
-      size: this.#size,
-      facts: this.#facts.subarray(0, this.#size * WIDTH),
+    // Whole lines first: only then are their lengths known.
+    const lines = {
       pairs: this.#pairs.bytes(),
       training: this.#training.bytes(),
       validation: this.#validation.bytes(),
+    };
+    const batch = {
+      size: this.#size,
+      facts: this.#facts.subarray(0, this.#size * WIDTH),
+      ...lines,
       lost: this.#lost,
       found: this.#found,
     };

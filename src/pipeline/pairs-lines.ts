@@ -10,12 +10,12 @@ const PIECE = 1 << 16;
 export class LineBuffer {
   readonly #bytes: ByteBuffer;
   readonly #lengths: number[] = [];
-  readonly #tell: (line: number, bytes: number) => void;
+  readonly #pairs: number[] = [];
+  readonly #tell: (pair: number, bytes: number) => void;
   #text = "";
-  #lines = 0;
 
-  /** `tell` gets the number of each line, from 0 since the last `clear`, and its length. */
-  constructor(size: number, shared: boolean, tell: (line: number, bytes: number) => void) {
+  /** `tell` gets the number of each line's pair, as it was given to `add`, and the length. */
+  constructor(size: number, shared: boolean, tell: (pair: number, bytes: number) => void) {
     this.#bytes = new ByteBuffer(size, shared);
     this.#tell = tell;
   }
@@ -25,8 +25,9 @@ export class LineBuffer {
     return this.#bytes.length;
   }
 
-  add(line: string): void {
+  add(line: string, pair: number): void {
     this.#text += line;
+    this.#pairs.push(pair);
     this.#lengths.push(line.length);
     if (this.#text.length > PIECE) this.flush();
   }
@@ -38,13 +39,14 @@ export class LineBuffer {
     this.#bytes.write(text);
     const plain = this.#bytes.length - start === text.length;
     let from = 0;
-    for (const length of this.#lengths) {
-      this.#tell(this.#lines, plain ? length : Buffer.byteLength(text.slice(from, from + length)));
-      this.#lines += 1;
+    for (const [line, length] of this.#lengths.entries()) {
+      const bytes = plain ? length : Buffer.byteLength(text.slice(from, from + length));
+      this.#tell(this.#pairs[line] ?? 0, bytes);
       from += length;
     }
     this.#text = "";
     this.#lengths.length = 0;
+    this.#pairs.length = 0;
   }
 
   /** All lines; a view, good until the next change. */
@@ -55,6 +57,5 @@ export class LineBuffer {
 
   clear(): void {
     this.#bytes.clear();
-    this.#lines = 0;
   }
 }

@@ -20,8 +20,7 @@ export async function rebuildPairs(options: BuildPairsOptions): Promise<PairsSum
   return buildLocked({ ...options, output });
 }
 
-/** The same, for a caller that has the folder's lock. */
-export async function buildLocked(options: BuildPairsOptions & { output: string }): Promise<PairsSummary> {
+async function buildLocked(options: BuildPairsOptions & { output: string }): Promise<PairsSummary> {
   const { output } = options;
   const manifest = await readManifest(output);
   if (manifest === undefined) return buildPairs(options);

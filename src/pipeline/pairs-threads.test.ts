@@ -53,6 +53,30 @@ testBuilt("however many threads make the pairs, the bytes are the same", async (
   expect(await build(runs, 2, { max_pairs: 100 })).toEqual(sample);
 });
 
+testBuilt("what rows leave out, and pairs without a row, are counted alike in threads", async () => {
+  const call = {
+    role: "assistant",
+    content: "",
+    tool_calls: [{ type: "function", function: { name: "f", arguments: "{}" } }],
+  };
+  const tools = [{ type: "function", function: { name: "f" } }];
+  const runs = Array.from({ length: 900 }, (_, example) => {
+    const run = storedRun(example, [[`p ${example % 700} ${"long ".repeat(200)}`, { a: 1, b: 0 }]]);
+    const steps = run.steps.map((step, place) => {
+      const output = place === 0 && example % 3 === 0 ? call : step.payload.data?.output;
+      return { ...step, payload: { ...step.payload, data: { ...step.payload.data, tools, output } } };
+    });
+    return { ...run, steps };
+  });
+  const folder = await runFolder(runs);
+  const alone = await build(folder, 0);
+  expect(JSON.parse(alone[3] ?? "")).toMatchObject({
+    lost_fields: { tool_calls: expect.any(Number), tools: expect.any(Number) },
+    skipped: { unwritable_row: expect.any(Number) },
+  });
+  expect(await build(folder, 2)).toEqual(alone);
+});
+
 testBuilt("a bad line in a thread is the error it would be here", async () => {
   const runs = await manyRuns();
   const { steps: _, ...stepless } = storedRun(1600, []);

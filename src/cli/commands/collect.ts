@@ -9,9 +9,11 @@ export const run: CommandRun = (input) =>
     command: "collect",
     uses: ["llms", "functions", "ttc_strategies", "workflow", "eval", "trajectory_builders", "split"],
     perform: collectParts,
-    report: ({ pairs, run_dir }) =>
+    report: ({ pairs, run_dir, completed }) =>
       pairs
-        ? describePairs(pairs, run_dir)
+        ? completed > 0
+          ? describePairs(pairs, run_dir)
+          : undefined
         : "a shard stops here: join all of them with `pairwright pairs merge RUN… --output DIR`, which makes the pairs",
     json: ({ pairs, ...result }) => ({ ...result, ...pairs }),
     exitCode: ({ pairs }) => (pairs?.pairs === 0 ? EXIT.no_pairs : EXIT.ok),

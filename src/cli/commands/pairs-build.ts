@@ -1,5 +1,5 @@
 import { EXIT } from "../../lib/errors.ts";
-import { describePairs } from "../../pipeline/describe-result.ts";
+import { describePairs, noPairs } from "../../pipeline/describe-result.ts";
 import { rebuildPairs } from "../../pipeline/pairs-rebuild.ts";
 import type { CommandRun } from "../command.ts";
 import { wholeNumber } from "../flags.ts";
@@ -15,6 +15,7 @@ export const run: CommandRun = async (input) => {
   const built = await stoppable((signal) => rebuildPairs({ runs: args, output, ...parts, seed, signal }));
   const summary = { ...built, warnings: [...warnings, ...built.warnings] };
   terminal.print(describePairs(summary, summary.output));
+  if (summary.pairs === 0) terminal.fault(noPairs(summary));
   terminal.result(summary);
   return summary.pairs === 0 ? EXIT.no_pairs : EXIT.ok;
 };

@@ -1,4 +1,5 @@
 import { EXIT } from "../../lib/errors.ts";
+import { counted } from "../../pipeline/describe-result.ts";
 import { lintPairFiles } from "../../pipeline/pairs-lint.ts";
 import type { CommandRun } from "../command.ts";
 import { wholeNumber } from "../flags.ts";
@@ -11,7 +12,9 @@ export const run: CommandRun = async ({ args, flags, terminal }) => {
     terminal.print(`${level}[${kind}]${place ? ` ${place}` : ""}: ${message}`);
   }
   const faults = Object.entries(report.faults).map(([kind, n]) => `${kind} ${n}`);
-  terminal.print(`${report.rows} rows in ${report.files.length} files; ${faults.join(", ") || "no faults"}`);
+  terminal.print(
+    `${counted(report.rows, "row")} in ${counted(report.files.length, "file")}; ${faults.join(", ") || "no faults"}`,
+  );
   terminal.result(report);
   return report.has_errors ? EXIT.some_failed : EXIT.ok;
 };

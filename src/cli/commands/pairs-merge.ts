@@ -1,5 +1,5 @@
 import { EXIT } from "../../lib/errors.ts";
-import { describePairs } from "../../pipeline/describe-result.ts";
+import { counted, describePairs, noPairs } from "../../pipeline/describe-result.ts";
 import { mergeRuns } from "../../pipeline/merge.ts";
 import type { CommandRun } from "../command.ts";
 import { pairPartsFor } from "../pair-parts.ts";
@@ -12,8 +12,11 @@ export const run: CommandRun = async (input) => {
   const parts = await pairPartsFor(input, (warning) => warnings.push(warning));
   const merged = await stoppable((signal) => mergeRuns({ runs: args, output, ...parts, signal }));
   merged.pairs.warnings.unshift(...warnings);
-  terminal.print(`${merged.merged} runs of examples from ${args.length} folders in ${output}`);
+  terminal.print(
+    `${counted(merged.merged, "run")} of examples from ${counted(args.length, "folder")} merged into ${output}`,
+  );
   terminal.print(describePairs(merged.pairs, output));
+  if (merged.pairs.pairs === 0) terminal.fault(noPairs(merged.pairs));
   terminal.result({ ...merged, runs: args.length, summary: merged.pairs, pairs: merged.pairs.pairs });
   return merged.pairs.pairs === 0 ? EXIT.no_pairs : EXIT.ok;
 };

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { ConfigError, type ConfigProblem, formatProblem } from "../../config/config-error.ts";
 import { configJsonSchema } from "../../config/json-schema.ts";
 import { EXIT } from "../../lib/errors.ts";
@@ -14,7 +15,7 @@ export const run: CommandRun = async ({ args, flags, terminal }) => {
     const { config } = await loadConfigFor({ args, flags, terminal, uses: COLLECTING });
     const warnings = await unsetElsewhere({ args, flags, terminal, uses: ALL });
     for (const warning of warnings) terminal.warn(formatProblem(warning));
-    terminal.print(`${config.file} is fine`);
+    terminal.print(`${relative(process.cwd(), config.file)} is fine`);
     terminal.result({ ok: true, problems: [], warnings });
     return EXIT.ok;
   } catch (error) {
