@@ -362,7 +362,7 @@ describe("what is wrong before anything is spent", () => {
     ["no configuration", ["collect"], /no configuration file was given/],
     ["an unknown flag", ["collect", "config.yml", "--resum"], /unknown option '--resum'/],
     ["an unknown command", ["colect", "config.yml"], /unknown command 'colect'/],
-    ["no command", [], /Usage: pairwright/],
+    ["half a command", ["pairs"], /Usage: pairwright pairs/],
     ["a seed that is no number", ["collect", "config.yml", "--seed", "x"], /error\[usage\]: --seed: "x" is not/],
     ["no repetition", ["collect", "config.yml", "--reps", "0"], /--reps: "0" is not/],
     ["half a repetition", ["eval", "config.yml", "--reps", "1.5"], /--reps: "1\.5" is not a whole number/],

@@ -28,6 +28,8 @@ export interface EvaluateResult {
   /** Why evaluators could not judge: error code -> how many. `--resume` asks again. */
   score_errors: Record<string, number>;
   usage: Usage;
+  /** Of these, how long examples were being played. */
+  playing_seconds: number;
   seconds: number;
   /** Why it ended before its end; the run can be resumed. */
   stopped?: Played["stopped"];
@@ -61,6 +63,7 @@ export async function evaluateInto(
   options.onTotal?.(total);
   const folder = await beginRun(parts, options, total);
   try {
+    const began = options.now();
     const { played, before } = await play(parts, options, folder);
     const got = { completed: before.completed.size + played.completed, failed: played.failed };
     const usage = before.usage;
@@ -73,6 +76,7 @@ export async function evaluateInto(
       scores: {},
       score_errors: {},
       usage,
+      playing_seconds: (options.now() - began) / 1000,
       seconds: (options.now() - started) / 1000,
       ...(played.stopped && { stopped: played.stopped }),
     };

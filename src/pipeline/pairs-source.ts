@@ -2,7 +2,7 @@ import { badLine } from "../lib/jsonl.ts";
 import type { RunRecord } from "../records/run.ts";
 import type { RunIndex, RunLine } from "./pairs-index.ts";
 
-const BATCH_BYTES = 1 << 19;
+const BATCH_BYTES = 1 << 18;
 
 /** A run with the place it stands at. */
 export interface StoredRun {
@@ -12,7 +12,7 @@ export interface StoredRun {
 
 /**
  * The runs that an index lists, in its order, a batch at a time; the next batch is read while the last one is worked
- * on, so a batch is good until the next one is asked for. Memory: two batches of 512 KiB, or two lines when they are
+ * on, so a batch is good until the next one is asked for. Memory: two batches of 256 KiB, or two lines when they are
  * longer. Steps are not checked here: their reader takes whatever they are.
  */
 export async function* storedRuns(index: RunIndex, signal?: AbortSignal): AsyncGenerator<Iterable<StoredRun>> {

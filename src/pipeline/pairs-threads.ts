@@ -86,7 +86,7 @@ function startThread(task: ThreadTask): { run(job: Job): Promise<PairBatch>; sto
     // Flags of the main thread, such as a loader's, are not for this one: it runs built files alone.
     execArgv: [],
     // Runs die young: a larger nursery would only spread them over more memory.
-    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+    resourceLimits: { maxYoungGenerationSizeMb: 6 },
   });
   const ended = new Promise((resolve) => worker.once("exit", resolve));
   const waiting: { resolve(batch: PairBatch): void; reject(error: unknown): void }[] = [];
