@@ -72,7 +72,7 @@ interface Measured {
 
 function measure(folder: string, threads: number | undefined): Measured {
   const script = `
-    const { buildPairs } = await import(${JSON.stringify(dist("pipeline/pairs.js"))});
+    const { buildPairs } = await import(${JSON.stringify(dist("pipeline/pairs/build-pairs.js"))});
     const { dpoTrajBuilder, DpoTrajBuilderOptions } = await import(${JSON.stringify(dist("preferences/dpo-traj-builder.js"))});
     const { nemoCustomizer } = await import(${JSON.stringify(dist("datasets/formats/nemo-customizer.js"))});
     const started = performance.now();

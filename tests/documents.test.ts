@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 // Either from the root (`tests/x.test.ts`, `src/registry/`), or a source file from `src` (`pipeline/collect.ts`).
-const PATH = /(?<![\w/<.-])((?:src|tests|bench|examples)\/[\w./-]*[\w/]|[a-z]+\/[a-z-]+\.ts)/g;
+const PATH = /(?<![\w/<.-])((?:src|tests|bench|examples)\/[\w./-]*[\w/]|[a-z]+(?:\/[a-z-]+)+\.ts)/g;
 
 test.each(DOCUMENTS)("every path that %s names exists", async (document) => {
   const text = await readFile(document, "utf8");

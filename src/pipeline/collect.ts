@@ -2,7 +2,7 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { diskError } from "./disk-error.ts";
 import { completedAt, type EvaluateResult, evaluateInto } from "./evaluate.ts";
-import { buildPairs, type PairsSummary } from "./pairs.ts";
+import { buildPairs, type PairsSummary } from "./pairs/build-pairs.ts";
 import type { Parts } from "./parts.ts";
 import type { RunFolder } from "./run-folder.ts";
 import type { RunOptions } from "./run-options.ts";

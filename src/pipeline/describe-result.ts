@@ -2,7 +2,7 @@ import { summaryTable } from "../evaluation/table.ts";
 import { EXIT, PairwrightError } from "../lib/errors.ts";
 import type { Estimate } from "./estimate.ts";
 import type { EvaluateResult } from "./evaluate.ts";
-import type { PairsSummary } from "./pairs.ts";
+import type { PairsSummary } from "./pairs/build-pairs.ts";
 
 /** What came of a run, for people: counts, scores, usage, and where it lies. */
 export function describeScores(result: EvaluateResult): string {

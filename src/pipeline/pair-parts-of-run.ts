@@ -7,7 +7,7 @@ import { usageError } from "../lib/errors.ts";
 import { exists } from "../lib/files.ts";
 import type { Kind, Registry } from "../registry/registry.ts";
 import type { PairConfig } from "./assemble-pairs.ts";
-import { runsFile } from "./pairs-index.ts";
+import { runsFile } from "./pairs/run-lines.ts";
 
 type Tree = Record<string, unknown>;
 

@@ -3,8 +3,8 @@ import { readJsonl } from "../lib/jsonl.ts";
 import { type RunRecord, runKey } from "../records/run.ts";
 import { ScoreRecord } from "../records/score.ts";
 import { addUsage, noUsage, type Usage } from "../records/usage.ts";
-import { openRunIndex } from "./pairs-index.ts";
-import { storedRuns } from "./pairs-source.ts";
+import { openRunIndex } from "./pairs/run-lines.ts";
+import { storedRuns } from "./pairs/source.ts";
 
 /** The runs of some `runs.jsonl` files in the data set's order, failed ones too; of each key its last line. */
 export async function* readRuns(paths: readonly string[]): AsyncGenerator<RunRecord> {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { SPLIT_SALT } from "../datasets/split.ts";
-import { buildOptions, runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
-import { buildPairs } from "./pairs.ts";
+import { buildOptions, runFolder, storedRun } from "./pairs/__fixtures__/stored-runs.ts";
+import { buildPairs } from "./pairs/build-pairs.ts";
 import { recordSplit, splitFor, splitWarnings } from "./split-record.ts";
 
 const folder = () => mkdtemp(join(tmpdir(), "pairwright-split-"));

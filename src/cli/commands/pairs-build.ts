@@ -1,6 +1,6 @@
 import { EXIT } from "../../lib/errors.ts";
 import { describePairs, noPairs } from "../../pipeline/describe-result.ts";
-import { rebuildPairs } from "../../pipeline/pairs-rebuild.ts";
+import { rebuildPairs } from "../../pipeline/pairs/rebuild.ts";
 import type { CommandRun } from "../command.ts";
 import { wholeNumber } from "../flags.ts";
 import { pairPartsFor } from "../pair-parts.ts";

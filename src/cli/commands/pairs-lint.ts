@@ -1,6 +1,6 @@
 import { EXIT } from "../../lib/errors.ts";
 import { counted } from "../../pipeline/describe-result.ts";
-import { lintPairFiles } from "../../pipeline/pairs-lint.ts";
+import { lintPairFiles } from "../../pipeline/pairs/lint-files.ts";
 import type { CommandRun } from "../command.ts";
 import { wholeNumber } from "../flags.ts";
 

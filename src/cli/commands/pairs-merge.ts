@@ -1,6 +1,6 @@
 import { EXIT } from "../../lib/errors.ts";
 import { counted, describePairs, noPairs } from "../../pipeline/describe-result.ts";
-import { mergeRuns } from "../../pipeline/merge.ts";
+import { mergeRuns } from "../../pipeline/pairs/merge-runs.ts";
 import type { CommandRun } from "../command.ts";
 import { pairPartsFor } from "../pair-parts.ts";
 import { stoppable } from "../stoppable.ts";

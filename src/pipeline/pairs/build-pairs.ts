@@ -1,17 +1,17 @@
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { SPLIT_SALT, type SplitBy, type SplitOptions } from "../datasets/split.ts";
-import { writeFileWhole } from "../lib/files.ts";
-import { turnsOf } from "../preferences/candidates.ts";
-import type { DatasetFormat, SkipCounts, TrajectoryBuilder } from "../registry/training.ts";
-import { type PairBatch, PairBatcher } from "./pairs-batch.ts";
-import { openPromptBuckets } from "./pairs-by-prompt.ts";
-import { type Finished, PAIR_FILES, PairsDraft } from "./pairs-draft.ts";
-import { openRunIndex, type RunIndex, runsFile } from "./pairs-index.ts";
-import { storedRuns } from "./pairs-source.ts";
-import { threadBatches, threadsFor } from "./pairs-threads.ts";
-import { addCounts, addYield, countRun, noYield, type PairYield } from "./pairs-yield.ts";
-import { type SplitBefore, splitWarnings } from "./split-record.ts";
+import { SPLIT_SALT, type SplitBy, type SplitOptions } from "../../datasets/split.ts";
+import { writeFileWhole } from "../../lib/files.ts";
+import { turnsOf } from "../../preferences/candidates.ts";
+import type { DatasetFormat, SkipCounts, TrajectoryBuilder } from "../../registry/training.ts";
+import { type SplitBefore, splitWarnings } from "../split-record.ts";
+import { type PairBatch, PairBatcher } from "./batch.ts";
+import { openPromptBuckets } from "./by-prompt.ts";
+import { type Finished, PAIR_FILES, PairsDraft } from "./draft.ts";
+import { openRunIndex, type RunIndex, runsFile } from "./run-lines.ts";
+import { storedRuns } from "./source.ts";
+import { threadBatches, threadsFor } from "./threads.ts";
+import { addCounts, addYield, countRun, noYield, type PairYield } from "./yield.ts";
 
 /** Bytes of lines after which a batch is passed on. */
 const BATCH_BYTES = 1 << 20;

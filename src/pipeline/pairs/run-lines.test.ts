@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
-import { openRunIndex, type RunIndexOptions } from "./pairs-index.ts";
-import { storedRuns } from "./pairs-source.ts";
+import { openRunIndex, type RunIndexOptions } from "./run-lines.ts";
+import { storedRuns } from "./source.ts";
 
 async function read(folders: string[], options: RunIndexOptions = {}) {
   await using index = await openRunIndex(

@@ -1,11 +1,11 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { readManifest } from "../run-folder.ts";
 import { buildOptions, jsonLines, runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
-import { mergeRuns } from "./merge.ts";
-import { buildPairs } from "./pairs.ts";
-import { rebuildPairs } from "./pairs-rebuild.ts";
-import { readManifest } from "./run-folder.ts";
+import { buildPairs } from "./build-pairs.ts";
+import { mergeRuns } from "./merge-runs.ts";
+import { rebuildPairs } from "./rebuild.ts";
 
 const FILES = ["pairs.jsonl", "dataset/training_file.jsonl", "dataset/validation_file.jsonl", "dataset/manifest.json"];
 const runs = Array.from({ length: 30 }, (_, example) =>

@@ -1,9 +1,9 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { usageError } from "../lib/errors.ts";
-import { badLine } from "../lib/jsonl.ts";
-import { runKey } from "../records/run.ts";
-import { type LineEntry, LineTable } from "./pairs-line-table.ts";
+import { usageError } from "../../lib/errors.ts";
+import { badLine } from "../../lib/jsonl.ts";
+import { runKey } from "../../records/run.ts";
+import { type LineEntry, LineTable } from "./line-table.ts";
 
 const CHUNK_BYTES = 4 << 20;
 /** Enough for the fields that stand first on a line, unless the example's id is very long. */

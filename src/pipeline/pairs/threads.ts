@@ -1,11 +1,11 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { nemoCustomizer } from "../datasets/formats/nemo-customizer.ts";
-import { type ErrorFacts, PairwrightError } from "../lib/errors.ts";
-import { DpoTrajBuilder, type DpoTrajBuilderOptions } from "../preferences/dpo-traj-builder.ts";
-import type { BatchOptions, PairBatch } from "./pairs-batch.ts";
-import type { RunIndex, RunLine } from "./pairs-index.ts";
-import { lineBatches } from "./pairs-source.ts";
+import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
+import { type ErrorFacts, PairwrightError } from "../../lib/errors.ts";
+import { DpoTrajBuilder, type DpoTrajBuilderOptions } from "../../preferences/dpo-traj-builder.ts";
+import type { BatchOptions, PairBatch } from "./batch.ts";
+import type { RunIndex, RunLine } from "./run-lines.ts";
+import { lineBatches } from "./source.ts";
 
 /** What a thread is started with: what it cannot be given as live parts. */
 export interface ThreadTask extends Omit<BatchOptions, "builder" | "format"> {
@@ -81,7 +81,7 @@ export async function* threadBatches(
 }
 
 function startThread(task: ThreadTask): { run(job: Job): Promise<PairBatch>; stop(): Promise<unknown> } {
-  const worker = new Worker(new URL("./pairs-worker.js", import.meta.url), {
+  const worker = new Worker(new URL("./worker.js", import.meta.url), {
     workerData: task,
     // Flags of the main thread, such as a loader's, are not for this one: it runs built files alone.
     execArgv: [],

@@ -1,4 +1,4 @@
-import { ByteBuffer } from "../lib/byte-sink.ts";
+import { ByteBuffer } from "../../lib/byte-sink.ts";
 
 /** Characters that are collected before they become bytes. */
 const PIECE = 1 << 16;

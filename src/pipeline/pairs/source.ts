@@ -1,6 +1,6 @@
-import { badLine } from "../lib/jsonl.ts";
-import type { RunRecord } from "../records/run.ts";
-import type { RunIndex, RunLine } from "./pairs-index.ts";
+import { badLine } from "../../lib/jsonl.ts";
+import type { RunRecord } from "../../records/run.ts";
+import type { RunIndex, RunLine } from "./run-lines.ts";
 
 const BATCH_BYTES = 1 << 18;
 

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type BulkWriter, openBulkWriter } from "../lib/bulk-writer.ts";
-import { type LineCursor, openLineCursor } from "../lib/line-cursor.ts";
-import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./pairs-batch.ts";
-import { withSide } from "./pairs-text.ts";
-import { type Verdict, type VerdictOptions, VerdictSurvey } from "./pairs-verdict.ts";
+import { type BulkWriter, openBulkWriter } from "../../lib/bulk-writer.ts";
+import { type LineCursor, openLineCursor } from "../../lib/line-cursor.ts";
+import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./batch.ts";
+import { withSide } from "./text.ts";
+import { type Verdict, type VerdictOptions, VerdictSurvey } from "./verdict.ts";
 
 /** The files of a build, under its output folder. */
 export const PAIR_FILES = {

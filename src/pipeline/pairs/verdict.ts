@@ -1,8 +1,8 @@
-import { type Side, type SplitBy, type SplitOptions, SplitSurvey } from "../datasets/split.ts";
-import { Column } from "../lib/column.ts";
-import { KeyTable } from "../lib/key-table.ts";
-import type { SkipCounts } from "../registry/training.ts";
-import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./pairs-batch.ts";
+import { type Side, type SplitBy, type SplitOptions, SplitSurvey } from "../../datasets/split.ts";
+import { Column } from "../../lib/column.ts";
+import { KeyTable } from "../../lib/key-table.ts";
+import type { SkipCounts } from "../../registry/training.ts";
+import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./batch.ts";
 
 const FORWARD = 1;
 const BACKWARD = 2;

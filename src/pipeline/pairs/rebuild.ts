@@ -1,13 +1,13 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { exists, writeFileWhole } from "../lib/files.ts";
-import { takeLock } from "../lib/lock.ts";
-import { RunManifest } from "../records/manifest.ts";
-import type { SkipCounts } from "../registry/training.ts";
-import { type BuildPairsOptions, buildPairs, DATASET_MANIFEST, type PairsSummary } from "./pairs.ts";
-import { runsFile } from "./pairs-index.ts";
-import { readManifest } from "./run-folder.ts";
-import { recordSplit, splitFor } from "./split-record.ts";
+import { exists, writeFileWhole } from "../../lib/files.ts";
+import { takeLock } from "../../lib/lock.ts";
+import { RunManifest } from "../../records/manifest.ts";
+import type { SkipCounts } from "../../registry/training.ts";
+import { readManifest } from "../run-folder.ts";
+import { recordSplit, splitFor } from "../split-record.ts";
+import { type BuildPairsOptions, buildPairs, DATASET_MANIFEST, type PairsSummary } from "./build-pairs.ts";
+import { runsFile } from "./run-lines.ts";
 
 /**
  * `buildPairs` for a folder that may be a run's own: nobody else writes there meanwhile, the split follows that of the

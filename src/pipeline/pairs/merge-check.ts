@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
-import { usageError } from "../lib/errors.ts";
-import { exists } from "../lib/files.ts";
-import type { RunManifest } from "../records/manifest.ts";
-import { effectiveChanges } from "./effective-changes.ts";
-import { readManifest } from "./run-folder.ts";
+import { usageError } from "../../lib/errors.ts";
+import { exists } from "../../lib/files.ts";
+import type { RunManifest } from "../../records/manifest.ts";
+import { effectiveChanges } from "../effective-changes.ts";
+import { readManifest } from "../run-folder.ts";
 
 /** Where a machine finds things: shards may differ in it. What a file holds is compared by its hash. */
 const PLACES = /(^|\.)(base_url|api_key|file_path|endpoint)$|^(plugins|platform)\b/;

@@ -1,12 +1,12 @@
 import { copyFile, mkdir, realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { usageError } from "../lib/errors.ts";
-import { exists, writeFileWhole } from "../lib/files.ts";
-import { takeLock } from "../lib/lock.ts";
+import { usageError } from "../../lib/errors.ts";
+import { exists, writeFileWhole } from "../../lib/files.ts";
+import { takeLock } from "../../lib/lock.ts";
+import { type BuildPairsOptions, buildPairs, type PairsSummary } from "./build-pairs.ts";
 import { refuseDifferentRuns } from "./merge-check.ts";
-import { type BuildPairsOptions, buildPairs, type PairsSummary } from "./pairs.ts";
-import { openRunIndex, type RunIndex, runsFile } from "./pairs-index.ts";
-import { storedLines } from "./pairs-source.ts";
+import { openRunIndex, type RunIndex, runsFile } from "./run-lines.ts";
+import { storedLines } from "./source.ts";
 
 /** What came of a merge. */
 export interface MergeResult {

@@ -1,12 +1,12 @@
-import { SideFinder, type SplitOptions } from "../datasets/split.ts";
-import { hashFraction } from "../lib/hash.ts";
-import { turnsOf } from "../preferences/candidates.ts";
-import type { UnsplitPair } from "../records/pair.ts";
-import type { RunRecord } from "../records/run.ts";
-import type { DatasetFormat, FormatOptions, TrajectoryBuilder } from "../registry/training.ts";
-import { LineBuffer } from "./pairs-lines.ts";
-import { PairTexts } from "./pairs-text.ts";
-import { countRun, noYield, type PairYield } from "./pairs-yield.ts";
+import { SideFinder, type SplitOptions } from "../../datasets/split.ts";
+import { hashFraction } from "../../lib/hash.ts";
+import { turnsOf } from "../../preferences/candidates.ts";
+import type { UnsplitPair } from "../../records/pair.ts";
+import type { RunRecord } from "../../records/run.ts";
+import type { DatasetFormat, FormatOptions, TrajectoryBuilder } from "../../registry/training.ts";
+import { LineBuffer } from "./lines.ts";
+import { PairTexts } from "./text.ts";
+import { countRun, noYield, type PairYield } from "./yield.ts";
 
 /** What is known of each pair, as unsigned 32-bit numbers, one after another. */
 export const COLUMNS = {

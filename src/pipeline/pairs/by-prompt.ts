@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type BulkWriter, openBulkWriter } from "../lib/bulk-writer.ts";
-import { readJsonl } from "../lib/jsonl.ts";
-import { contentOf, questionHash } from "../preferences/content.ts";
-import type { CandidateRecord, CandidateSource, TurnRecord } from "../records/candidate.ts";
-import type { UnsplitPair } from "../records/pair.ts";
+import { type BulkWriter, openBulkWriter } from "../../lib/bulk-writer.ts";
+import { readJsonl } from "../../lib/jsonl.ts";
+import { contentOf, questionHash } from "../../preferences/content.ts";
+import type { CandidateRecord, CandidateSource, TurnRecord } from "../../records/candidate.ts";
+import type { UnsplitPair } from "../../records/pair.ts";
 
 const BUCKET_BYTES = 16 << 20;
 const MAX_BUCKETS = 256;

@@ -1,6 +1,6 @@
-import type { TurnRecord } from "../records/candidate.ts";
-import type { RunRecord } from "../records/run.ts";
-import type { SkipCounts } from "../registry/training.ts";
+import type { TurnRecord } from "../../records/candidate.ts";
+import type { RunRecord } from "../../records/run.ts";
+import type { SkipCounts } from "../../registry/training.ts";
 
 /** What runs hold for pairing, and what was left out: sums that can be added up, in any order. */
 export interface PairYield {

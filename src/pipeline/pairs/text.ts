@@ -1,9 +1,9 @@
-import { promptHash } from "../datasets/split.ts";
-import type { Key } from "../lib/key-table.ts";
-import { quickHash } from "../lib/quick-hash.ts";
-import { contentOf, questionOf } from "../preferences/content.ts";
-import type { Message } from "../records/message.ts";
-import type { PreferencePair, UnsplitPair } from "../records/pair.ts";
+import { promptHash } from "../../datasets/split.ts";
+import type { Key } from "../../lib/key-table.ts";
+import { quickHash } from "../../lib/quick-hash.ts";
+import { contentOf, questionOf } from "../../preferences/content.ts";
+import type { Message } from "../../records/message.ts";
+import type { PreferencePair, UnsplitPair } from "../../records/pair.ts";
 
 /** What a line of `pairs.jsonl` has before its side. */
 const SPLIT_FIELD = '"split":"';

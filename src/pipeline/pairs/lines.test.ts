@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { LineBuffer } from "./pairs-lines.ts";
+import { LineBuffer } from "./lines.ts";
 
 test("each line's length is told in bytes, whatever letters it has and however many there are", () => {
   const told = new Map<number, number>();

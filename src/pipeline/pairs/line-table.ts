@@ -1,4 +1,4 @@
-import { Column } from "../lib/column.ts";
+import { Column } from "../../lib/column.ts";
 
 type ColumnName = "place" | "number" | "offset" | "length" | "example_index" | "rep" | "run_index" | "state";
 const COUNTS = 0;

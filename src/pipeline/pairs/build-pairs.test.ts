@@ -1,14 +1,14 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { fileSha256 } from "../lib/files.ts";
-import { seededRandom } from "../lib/random.ts";
-import { contentHash } from "../preferences/content.ts";
-import type { Message } from "../records/message.ts";
-import { PreferencePair } from "../records/pair.ts";
-import type { RunRecord } from "../records/run.ts";
+import { fileSha256 } from "../../lib/files.ts";
+import { seededRandom } from "../../lib/random.ts";
+import { contentHash } from "../../preferences/content.ts";
+import type { Message } from "../../records/message.ts";
+import { PreferencePair } from "../../records/pair.ts";
+import type { RunRecord } from "../../records/run.ts";
 import { buildOptions, jsonLines, type Replies, runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
-import { buildPairs } from "./pairs.ts";
+import { buildPairs } from "./build-pairs.ts";
 
 const FILES = ["pairs.jsonl", "dataset/training_file.jsonl", "dataset/validation_file.jsonl", "dataset/manifest.json"];
 const bytesOf = (folder: string) => Promise.all(FILES.map((file) => readFile(join(folder, file), "utf8")));

@@ -2,8 +2,8 @@ import { appendFile, copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { buildOptions, runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
-import { buildPairs } from "./pairs.ts";
-import { lintPairFiles } from "./pairs-lint.ts";
+import { buildPairs } from "./build-pairs.ts";
+import { lintPairFiles } from "./lint-files.ts";
 
 async function built() {
   const runs = Array.from({ length: 40 }, (_, example) => storedRun(example, [[`p${example}`, { good: 1, poor: 0 }]]));

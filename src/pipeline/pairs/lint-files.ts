@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { usageError } from "../lib/errors.ts";
-import { exists } from "../lib/files.ts";
-import { readJsonl } from "../lib/jsonl.ts";
-import { type Finding, type LintOptions, type LintReport, lintPairs, type RowToLint } from "../preferences/lint.ts";
-import { PAIR_FILES } from "./pairs-draft.ts";
+import { usageError } from "../../lib/errors.ts";
+import { exists } from "../../lib/files.ts";
+import { readJsonl } from "../../lib/jsonl.ts";
+import { type Finding, type LintOptions, type LintReport, lintPairs, type RowToLint } from "../../preferences/lint.ts";
+import { PAIR_FILES } from "./draft.ts";
 
 /** What was found in all files; `files` says which were looked at. */
 export interface FilesReport extends Omit<LintReport, "length_correlation"> {

@@ -1,13 +1,13 @@
-/** A thread that turns lines of runs into pairs; `pairs-threads.ts` starts it and says what to do. */
+/** A thread that turns lines of runs into pairs; `threads.ts` starts it and says what to do. */
 import { type FileHandle, open } from "node:fs/promises";
 import { parentPort, workerData } from "node:worker_threads";
-import { nemoCustomizer } from "../datasets/formats/nemo-customizer.ts";
-import { PairwrightError } from "../lib/errors.ts";
-import { DpoTrajBuilder } from "../preferences/dpo-traj-builder.ts";
-import { PairBatcher } from "./pairs-batch.ts";
-import type { RunLine } from "./pairs-index.ts";
-import { linesOf, parsed, readBatch } from "./pairs-source.ts";
-import type { Job, JobResult, ThreadTask } from "./pairs-threads.ts";
+import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
+import { PairwrightError } from "../../lib/errors.ts";
+import { DpoTrajBuilder } from "../../preferences/dpo-traj-builder.ts";
+import { PairBatcher } from "./batch.ts";
+import type { RunLine } from "./run-lines.ts";
+import { linesOf, parsed, readBatch } from "./source.ts";
+import type { Job, JobResult, ThreadTask } from "./threads.ts";
 
 const { paths, slots, builder, ...options } = workerData as ThreadTask;
 const files = new Map<string, FileHandle>();

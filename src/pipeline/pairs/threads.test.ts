@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
-import type { BuildPairsOptions } from "./pairs.ts";
+import type { BuildPairsOptions } from "./build-pairs.ts";
 
 // Threads run built files alone; `npm test` builds them first.
-const dist = new URL("../../dist/", import.meta.url).pathname;
-const testBuilt = test.skipIf(!existsSync(join(dist, "pipeline/pairs-worker.js")));
+const dist = new URL("../../../dist/", import.meta.url).pathname;
+const testBuilt = test.skipIf(!existsSync(join(dist, "pipeline/pairs/worker.js")));
 const FILES = ["pairs.jsonl", "dataset/training_file.jsonl", "dataset/validation_file.jsonl", "dataset/manifest.json"];
 
 async function build(runs: string, threads: number, change: Partial<BuildPairsOptions> = {}) {
-  const { buildPairs } = await import(join(dist, "pipeline/pairs.js"));
+  const { buildPairs } = await import(join(dist, "pipeline/pairs/build-pairs.js"));
   const { dpoTrajBuilder, DpoTrajBuilderOptions } = await import(join(dist, "preferences/dpo-traj-builder.js"));
   const { nemoCustomizer } = await import(join(dist, "datasets/formats/nemo-customizer.js"));
   const output = await mkdtemp(join(tmpdir(), "pairwright-threads-"));
