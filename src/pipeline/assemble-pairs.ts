@@ -2,6 +2,7 @@ import type { ComponentConfig, Config } from "../config/config.ts";
 import { usageError } from "../lib/errors.ts";
 import type { Built, Kind, Registry } from "../registry/registry.ts";
 import type { Trainer, TrainerAdapter } from "../registry/training.ts";
+import { componentPart } from "./component-part.ts";
 import type { PairParts } from "./parts.ts";
 
 /** Makes the live part of a component as the configuration has it. */
@@ -45,10 +46,13 @@ export function assemblePairs(config: PairConfig, registry: Registry, build: Bui
     });
   }
   return {
-    builder: build(builder ?? defaultPart(registry, "trajectory_builder", "dpo_traj_builder"), "trajectory_builder"),
+    builder: build(
+      builder ?? componentPart(registry, { kind: "trajectory_builder", type: "dpo_traj_builder" }),
+      "trajectory_builder",
+    ),
     deduplicate_pairs: collection.deduplicate_pairs,
     max_pairs: collection.max_pairs,
-    format: build(defaultPart(registry, "format", rows.format), "format"),
+    format: build(componentPart(registry, { kind: "format", type: rows.format }), "format"),
     format_name: rows.format,
     use_full_message_history: rows.use_full_message_history,
     split,
@@ -72,16 +76,4 @@ function chosen(
     what: `there are several (${Object.keys(parts).join(", ")}) and finetuning.${key} names none of them`,
     fix: `set finetuning.${key}`,
   });
-}
-
-/** A component with nothing but its defaults. */
-export function defaultPart(
-  registry: Registry,
-  kind: Kind,
-  type: string,
-  options: Record<string, unknown> = {},
-): ComponentConfig {
-  const component = registry.find(kind, type);
-  if (!component) throw usageError({ code: "unknown_type", what: `there is no ${kind} of type "${type}"` });
-  return { name: type, section: kind, kind, type, options: component.component.options.parse(options), component };
 }

@@ -12,9 +12,10 @@ import type { BuildArguments, Built, Kind } from "../registry/registry.ts";
 import type { BoundFunction } from "../registry/workflow.ts";
 import { instrumentFunction, instrumentModel } from "../workflow/instrument.ts";
 import { remoteWorkflow } from "../workflow/remote-workflow.ts";
-import { assemblePairs, type Build, defaultPart, type PairConfig } from "./assemble-pairs.ts";
+import { assemblePairs, type Build, type PairConfig } from "./assemble-pairs.ts";
 import { buildAlone } from "./build-alone.ts";
 import type { Builtins } from "./builtin-registry.ts";
+import { componentPart } from "./component-part.ts";
 import { datasetHash } from "./dataset-hash.ts";
 import { unwritable } from "./disk-error.ts";
 import type { PairParts, Parts } from "./parts.ts";
@@ -182,7 +183,7 @@ function assembleDataset(config: Config, builder: Builder, options: AssembleOpti
   const written = config.eval.general.dataset;
   if (options.dataset_file !== undefined) {
     const { _type, ...rest } = datasetForFile(options.dataset_file, written?.options);
-    return builder.build(defaultPart(registry, "dataset", _type, rest), "dataset");
+    return builder.build(componentPart(registry, { kind: "dataset", type: _type }, rest), "dataset");
   }
   if (written) return builder.build(written, "dataset");
   throw usageError({

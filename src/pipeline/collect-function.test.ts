@@ -73,7 +73,12 @@ test("the options of the pair builder are those of the configuration, and a wron
   expect(pairs?.skipped.below_min_score_diff).toBeGreaterThan(0);
   await expect(
     collect({ dataset: rows, workflow: shorterIsBetter, pairs: { min_score_dif: 1 }, output_dir: dir }),
-  ).rejects.toThrow("min_score_dif");
+  ).rejects.toMatchObject({
+    code: "config",
+    where: "pairs",
+    exit_code: 2,
+    what: expect.stringContaining("min_score_dif"),
+  });
 });
 
 test("a chat model made by itself records its calls in the run", async () => {

@@ -8,10 +8,10 @@ import type { Evaluator } from "../registry/evaluator.ts";
 import type { WorkflowFunction } from "../registry/workflow.ts";
 import { instrumentModel } from "../workflow/instrument.ts";
 import { assemblePairsAlone } from "./assemble.ts";
-import { defaultPart } from "./assemble-pairs.ts";
 import { buildAlone } from "./build-alone.ts";
 import { type Builtins, createBuiltins } from "./builtin-registry.ts";
 import { type CollectResult, collectParts } from "./collect.ts";
+import { componentPart } from "./component-part.ts";
 import { datasetHash } from "./dataset-hash.ts";
 import type { Parts } from "./parts.ts";
 
@@ -71,7 +71,9 @@ export function chatModel(
   { env = {}, log = silentLogger }: { env?: Record<string, string | undefined>; log?: Logger } = {},
 ): ChatModel {
   const { registry } = createBuiltins({ env, log });
-  return instrumentModel(buildAlone(defaultPart(registry, "llm", _type, options), "llm", log));
+  return instrumentModel(
+    buildAlone(componentPart(registry, { kind: "llm", type: _type, where: "chatModel" }, options), "llm", log),
+  );
 }
 
 function partsOf(options: CollectOptions, builtins: Builtins, log: Logger): Parts {
@@ -80,7 +82,11 @@ function partsOf(options: CollectOptions, builtins: Builtins, log: Logger): Part
   const pairs = assemblePairsAlone(
     {
       trajectory_builders: {
-        pairs: defaultPart(registry, "trajectory_builder", "dpo_traj_builder", options.pairs ?? {}),
+        pairs: componentPart(
+          registry,
+          { kind: "trajectory_builder", type: "dpo_traj_builder", where: "pairs" },
+          options.pairs,
+        ),
       },
       trainers: {},
       trainer_adapters: {},
@@ -119,5 +125,5 @@ function readerOf({ dataset, shape = {} }: CollectOptions, { registry }: Builtin
     };
   }
   const { _type, ...rest } = datasetForFile(dataset, { ...shape });
-  return buildAlone(defaultPart(registry, "dataset", _type, rest), "dataset", log);
+  return buildAlone(componentPart(registry, { kind: "dataset", type: _type }, rest), "dataset", log);
 }

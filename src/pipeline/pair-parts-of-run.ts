@@ -3,10 +3,10 @@ import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import type { ComponentConfig, ComponentConfigs } from "../config/config.ts";
 import { Finetuning, Split } from "../config/schema.ts";
-import { usageError } from "../lib/errors.ts";
 import { exists } from "../lib/files.ts";
 import type { Kind, Registry } from "../registry/registry.ts";
 import type { PairConfig } from "./assemble-pairs.ts";
+import { componentPart } from "./component-part.ts";
 import { runsFile } from "./pairs/run-lines.ts";
 
 type Tree = Record<string, unknown>;
@@ -70,22 +70,11 @@ function component(
   { _type, ...options }: Tree,
 ): ComponentConfig {
   const { registry, path, section, kind, name } = place;
-  const found = registry.find(kind, String(_type));
-  if (!found) {
-    throw usageError({
-      code: "unknown_type",
-      where: `${path}: ${section}.${name}`,
-      what: `there is no ${kind} of type "${String(_type)}"`,
-      fix: "load the plugin that has it with --plugin",
-    });
-  }
-  const parsed = found.component.options.safeParse(options);
-  if (parsed.success) return { name, section, kind, type: found.type, options: parsed.data, component: found };
-  throw usageError({
-    code: "config",
-    where: `${path}: ${section}.${name}`,
-    what: parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "),
-  });
+  return componentPart(
+    registry,
+    { kind, type: String(_type), name, section, where: `${path}: ${section}.${name}` },
+    options,
+  );
 }
 
 function object(value: unknown): Tree {
