@@ -1,8 +1,14 @@
+import type { Config } from "../config/config.ts";
+import type { Section } from "../config/schema.ts";
 import { usageError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
 import { assemblePairsAlone } from "../pipeline/assemble.ts";
+import type { PairConfig } from "../pipeline/assemble-pairs.ts";
+import { buildAlone } from "../pipeline/build-alone.ts";
 import { createBuiltins } from "../pipeline/builtin-registry.ts";
 import { pairConfigOfRun, withBuilderOptions } from "../pipeline/pair-parts-of-run.ts";
 import type { PairParts } from "../pipeline/parts.ts";
+import type { Scorer } from "../registry/workflow.ts";
 import type { CommandInput } from "./command.ts";
 import { number, oneOf, wholeNumber } from "./flags.ts";
 import { environment, list, loadConfigFor, loadPluginsInto } from "./load.ts";
@@ -14,7 +20,7 @@ import { environment, list, loadConfigFor, loadPluginsInto } from "./load.ts";
 export async function pairPartsFor(
   { args, flags, terminal }: Pick<CommandInput, "args" | "flags" | "terminal">,
   warn: (warning: string) => void,
-): Promise<PairParts> {
+): Promise<PairParts & { scorer?: Scorer }> {
   const [first] = args;
   if (list(flags.override).length > 0 && typeof flags.configFile !== "string") {
     throw usageError({
@@ -26,13 +32,18 @@ export async function pairPartsFor(
   }
   if (first === undefined) throw usageError({ code: "usage", what: "no run was named", fix: "name a run's folder" });
   const builtins = createBuiltins({ env: await environment(), log: terminal });
-  let config = await (typeof flags.configFile === "string"
-    ? loadConfigFor({ args: [], flags, terminal, uses: ["trajectory_builders", "split"], builtins }).then(
-        (loaded) => loaded.config,
-      )
-    : loadPluginsInto(builtins.registry, list(flags.plugin)).then(() =>
-        pairConfigOfRun(first, builtins.registry, warn),
-      ));
+  const scorer = typeof flags.scorer === "string" ? flags.scorer : undefined;
+  const uses: Section[] = [
+    "trajectory_builders",
+    "split",
+    ...(scorer === undefined ? [] : ["ttc_strategies" as const]),
+  ];
+  const loaded =
+    typeof flags.configFile === "string"
+      ? (await loadConfigFor({ args: [], flags, terminal, uses, builtins })).config
+      : undefined;
+  let config: PairConfig = await (loaded ??
+    loadPluginsInto(builtins.registry, list(flags.plugin)).then(() => pairConfigOfRun(first, builtins.registry, warn)));
 
   const options = builderOptions(flags);
   if (Object.keys(options).length > 0) config = withBuilderOptions(config, builtins.registry, options);
@@ -44,11 +55,33 @@ export async function pairPartsFor(
   }
   return {
     ...parts,
+    ...(scorer !== undefined && { scorer: scorerNamed(scorer, loaded, terminal) }),
     max_pairs: wholeNumber(flags, "maxPairs", 1) ?? parts.max_pairs,
     deduplicate_pairs: flags.dedupe === false ? false : parts.deduplicate_pairs,
     use_full_message_history: flags.useFullMessageHistory === true || parts.use_full_message_history,
     split: { ...parts.split, ...(by && { by }), ...(validation !== undefined && { validation }) },
   };
+}
+
+/** A scorer of the configuration, built without any model: stored runs are scored without calling one. */
+function scorerNamed(name: string, config: Config | undefined, log: Logger): Scorer {
+  const where = `--scorer ${name}`;
+  if (!config)
+    throw usageError({
+      code: "usage",
+      where,
+      what: "--config-file names no configuration",
+      fix: "add --config-file FILE",
+    });
+  const part = config.ttc_strategies[name];
+  if (part?.kind === "scorer") return buildAlone(part, "scorer", log);
+  const scorers = Object.values(config.ttc_strategies).filter(({ kind }) => kind === "scorer");
+  throw usageError({
+    code: "unknown_reference",
+    where,
+    what: part ? `this is a ${part.kind}, not a scorer` : "there is none of this name under ttc_strategies",
+    fix: `its scorers are: ${scorers.map((known) => known.name).join(", ") || "(none)"}`,
+  });
 }
 
 function builderOptions(flags: Record<string, unknown>): Record<string, unknown> {

@@ -101,6 +101,10 @@ function addPairsCommands(program: Command, add: Add): void {
     .option("--validation <fraction>", "the share of the validation file")
     .option("--by <key>", "split by auto, example, prompt or group")
     .option("--seed <n>", "of the sample that --max-pairs takes; the runs' own unless told")
+    .option(
+      "--scorer <name>",
+      "score the stored candidates anew with this scorer of --config-file; it may call no model",
+    )
     .option("--config-file <file>", "take builder, trainer and split from this configuration")
     .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
   add("lint <file...>", "faults of a preference data set", () => import("./commands/pairs-lint.ts"), pairs).option(

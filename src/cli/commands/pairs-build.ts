@@ -1,6 +1,7 @@
 import { EXIT } from "../../lib/errors.ts";
 import { describePairs, noPairs } from "../../pipeline/describe-result.ts";
 import { rebuildPairs } from "../../pipeline/pairs/rebuild.ts";
+import { rescorer } from "../../pipeline/pairs/rescore.ts";
 import type { CommandRun } from "../command.ts";
 import { wholeNumber } from "../flags.ts";
 import { pairPartsFor } from "../pair-parts.ts";
@@ -9,10 +10,13 @@ import { stoppable } from "../stoppable.ts";
 export const run: CommandRun = async (input) => {
   const { args, flags, terminal } = input;
   const warnings: string[] = [];
-  const parts = await pairPartsFor(input, (warning) => warnings.push(warning));
+  const { scorer, ...parts } = await pairPartsFor(input, (warning) => warnings.push(warning));
   const output = typeof flags.output === "string" ? flags.output : undefined;
   const seed = wholeNumber(flags, "seed");
-  const built = await stoppable((signal) => rebuildPairs({ runs: args, output, ...parts, seed, signal }));
+  const built = await stoppable((signal) => {
+    const rescore = scorer && rescorer(scorer, parts.builder.step_name, signal);
+    return rebuildPairs({ runs: args, output, ...parts, rescore, seed, signal });
+  });
   const summary = { ...built, warnings: [...warnings, ...built.warnings] };
   terminal.print(describePairs(summary, summary.output));
   if (summary.pairs === 0) terminal.fault(noPairs(summary));

@@ -8,6 +8,7 @@ import { type SplitBefore, splitWarnings } from "../split-record.ts";
 import { type PairBatch, PairBatcher } from "./batch.ts";
 import { openPromptBuckets } from "./by-prompt.ts";
 import { type Finished, PAIR_FILES, PairsDraft } from "./draft.ts";
+import type { Rescore } from "./rescore.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./run-lines.ts";
 import { storedRuns } from "./source.ts";
 import { threadBatches, threadsFor } from "./threads.ts";
@@ -38,6 +39,8 @@ export interface BuildPairsOptions {
   split: SplitOptions & { before?: SplitBefore | undefined };
   /** Threads beside this one; as many as the size of the runs is worth unless told. They change no byte. */
   threads?: number | undefined;
+  /** Other scores for the stored candidates. */
+  rescore?: Rescore | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -110,14 +113,15 @@ function batchesOf(
   output: string,
 ): AsyncGenerator<PairBatch> {
   if (options.builder.group_by === "prompt") return promptBatches(index, options, output);
-  const threads = threadsFor(index, options, options.threads);
+  // A scorer is live code, which no thread can be given.
+  const threads = options.rescore ? 0 : threadsFor(index, options, options.threads);
   return threads > 0 ? threadBatches(index, paths, options, threads) : turnBatches(index, options);
 }
 
 async function* turnBatches(index: RunIndex, options: Seeded): AsyncGenerator<PairBatch> {
   const batcher = new PairBatcher(options);
   for await (const runs of storedRuns(index, options.signal)) {
-    for (const { run } of runs) batcher.addRun(run);
+    for (const { run } of runs) batcher.addRun(options.rescore ? await options.rescore(run) : run);
     yield batcher.batch();
   }
 }
@@ -127,7 +131,8 @@ async function* promptBatches(index: RunIndex, options: Seeded, output: string):
   const batcher = new PairBatcher(options);
   await using buckets = await openPromptBuckets(output, index.bytes);
   for await (const runs of storedRuns(index, signal)) {
-    for (const { run } of runs) {
+    for (const stored of runs) {
+      const run = options.rescore ? await options.rescore(stored.run) : stored.run;
       const turns = turnsOf(run, builder.step_name, batcher.found.skipped);
       countRun(batcher.found, run, turns);
       for (const turn of turns) buckets.add(turn);
