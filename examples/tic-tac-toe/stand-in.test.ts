@@ -59,7 +59,10 @@ test("it answers a correction, also when the content comes in parts", () => {
   const ask = correction({ board: BOARD, player: 1 }, "row 1, column 1 is taken by X");
   const parts = [{ type: "text", text: String(ask.content) }];
   const reply = standInReply({ messages: [{ role: "user", content: parts }], seed: 3 });
-  expect(parseMove(reply).move).toBeDefined();
+  const { move } = parseMove(reply);
+  // A legal one, on the board that the correction repeats.
+  expect(move && illegalReason(BOARD, move)).toBeUndefined();
+  expect(move).toEqual({ row: expect.any(Number), col: expect.any(Number) });
 });
 
 test("a prompt without a board, or with a full one, is an error", () => {

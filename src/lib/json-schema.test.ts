@@ -36,10 +36,12 @@ test("reads draft-07 and 2020-12, each with its own words for tuples", () => {
   };
   for (const schema of [old, current]) {
     expect(check(schema, ["a"])).toBeUndefined();
-    expect(check(schema, [1])).toBeDefined();
-    expect(check(schema, ["a", 1])).toBeDefined();
+    expect(check(schema, [1])).toBe("/0 must be string");
+    expect(check(schema, ["a", 1])).toContain("must NOT have more than 1 items");
   }
-  expect(check({ $schema: "http://json-schema.org/draft-06/schema#", const: 1 }, 2)).toBeDefined();
+  expect(check({ $schema: "http://json-schema.org/draft-06/schema#", const: 1 }, 2)).toContain(
+    "must be equal to constant",
+  );
 });
 
 test.each([

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { silentLogger } from "../lib/log.ts";
 import type { RunRecord } from "../records/run.ts";
 import type { ChatModel } from "../registry/chat-model.ts";
 import type { ChooseOptions, Example, RunContext, Turn } from "../registry/workflow.ts";
+import { firstRun } from "./__fixtures__/first-run.ts";
 import { instrumentFunction, instrumentModel } from "./instrument.ts";
 import { type RunExampleOptions, runExample } from "./run-example.ts";
 
@@ -13,18 +13,7 @@ async function play(
   workflow: (context: RunContext) => unknown,
   options: Partial<RunExampleOptions> = {},
 ): Promise<RunRecord> {
-  return runExample(example, {
-    workflow: (_input, context) => workflow(context),
-    workflow_name: "w",
-    rep: 0,
-    run_index: 0,
-    seed: 0,
-    policy_only: false,
-    signal: new AbortController().signal,
-    log: silentLogger,
-    now: () => 1_000,
-    ...options,
-  });
+  return runExample(example, firstRun({ workflow: (_input, context) => workflow(context), ...options }));
 }
 
 async function chooseOnce(choice: Partial<ChooseOptions>, options: Partial<RunExampleOptions> = {}) {

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
-import { silentLogger } from "../lib/log.ts";
+import { firstRun } from "./__fixtures__/first-run.ts";
 import { remoteWorkflow } from "./remote-workflow.ts";
 import { runExample } from "./run-example.ts";
 
@@ -29,20 +29,7 @@ async function serve(reply: (url: string, body: string) => { status?: number; te
 async function runRemote(endpoint: string) {
   const remote = remoteWorkflow(endpoint, 5);
   try {
-    return await runExample(
-      { id: "e", index: 0, input: "why?", row: {} },
-      {
-        workflow: remote.run,
-        workflow_name: "remote",
-        rep: 0,
-        run_index: 0,
-        seed: 0,
-        policy_only: false,
-        signal: new AbortController().signal,
-        log: silentLogger,
-        now: () => 0,
-      },
-    );
+    return await runExample({ id: "e", index: 0, input: "why?", row: {} }, firstRun({ workflow: remote.run }));
   } finally {
     remote.close();
   }

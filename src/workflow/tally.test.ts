@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { silentLogger } from "../lib/log.ts";
 import { scriptedModel } from "../testing/scripted-model.ts";
+import { firstRun } from "./__fixtures__/first-run.ts";
 import { instrumentModel } from "./instrument.ts";
 import { runExample } from "./run-example.ts";
 import { withTally } from "./tally.ts";
@@ -24,20 +24,7 @@ test("what is called in a piece of work is summed, and works side by side do not
 
 test("a call inside a running example is that run's, and no other's", async () => {
   const { value: run, usage: outside } = await withTally(() =>
-    runExample(
-      { id: "e", index: 0, input: "?", row: {} },
-      {
-        workflow: async () => (await ask()).text,
-        workflow_name: "asking",
-        rep: 0,
-        run_index: 0,
-        seed: 0,
-        policy_only: false,
-        signal: new AbortController().signal,
-        log: silentLogger,
-        now: () => 0,
-      },
-    ),
+    runExample({ id: "e", index: 0, input: "?", row: {} }, firstRun({ workflow: async () => (await ask()).text })),
   );
 
   expect(run.usage.llm_calls).toBe(1);
