@@ -10,8 +10,8 @@ export function buildAlone<K extends Kind>(part: ComponentConfig, _kind: K, log:
     throw usageError({
       code: "not_here",
       where: `${part.section}.${part.name}`,
-      what: `it names "${name}", and nothing else is built here`,
-      fix: "run it from a configuration file",
+      what: `it needs "${name}", and is built alone here: no model and no other component is at hand`,
+      fix: "choose one that needs no other, or collect with a configuration that names it",
     });
   };
   const args: BuildArguments<Record<string, unknown>> = {
