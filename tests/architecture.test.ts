@@ -15,6 +15,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   evaluation: ["registry", "lib", "records"],
   preferences: ["registry", "lib", "records"],
   datasets: ["registry", "lib", "records"],
+  tokens: ["lib", "records"],
+  engine: ["tokens", "lib"],
   training: ["registry", "lib", "records"],
   config: ["registry", "lib", "records"],
   pipeline: [
@@ -30,7 +32,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "lib",
     "records",
   ],
-  cli: ["pipeline", "config", "registry", "lib", "records"],
+  cli: ["pipeline", "config", "engine", "registry", "lib", "records"],
   testing: ["registry", "lib", "records"],
 };
 
@@ -50,6 +52,12 @@ const betweenFolders: IForbiddenRuleType[] = Object.entries(MAY_IMPORT).map(([fo
 }));
 
 const everywhere: IForbiddenRuleType[] = [
+  {
+    name: "only the commands that train, generate and import models use the engine",
+    severity: "error",
+    from: { path: "^src/cli/", pathNot: ["^src/cli/commands/(train|generate|model-import)\\.ts$", TEST] },
+    to: { path: "^src/engine/" },
+  },
   {
     name: "no cycles",
     severity: "error",
