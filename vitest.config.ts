@@ -9,6 +9,7 @@ export default defineConfig({
   },
   test: {
     include: ["src/**/*.test.ts", "tests/**/*.test.ts", "examples/**/*.test.ts"],
+    exclude: ["tests/interop/**", "node_modules/**"],
     testTimeout: 30_000,
   },
 });
