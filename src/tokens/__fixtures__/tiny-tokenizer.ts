@@ -6,7 +6,7 @@ export const TINY = { end_of_text: 0, im_start: 1, im_end: 2, pad: 3, first_byte
 
 /** A leading space is part of a word, as in GPT-2. */
 const WORDS = (
-  "system user assistant tool You Play play One Two Three Yes No X O the a of in is to and you good bad move reply " +
+  "system user assistant tool You Play play One Two Three Yes No the of in is to and you good bad move reply " +
   "hello world red blue green sun moon cat dog one two three four five six yes no"
 ).split(" ");
 const AFTER_SPACE = "the a of in is to and you good bad move reply world one two three no yes X O".split(" ");
