@@ -24,6 +24,11 @@ export function fromByteCharacters(entry: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
+/** A byte's entry in a vocabulary where bytes stand in for characters that it does not have: `<0xE2>`. */
+export function byteEntry(byte: number): string {
+  return `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
+}
+
 function byteCharacters(): string[] {
   let next = 0x100;
   return Array.from({ length: 256 }, (_, byte) => {

@@ -1,6 +1,6 @@
 import { usageError } from "../lib/errors.ts";
 import { createBoundedCache } from "./bounded-cache.ts";
-import { toByteCharacters } from "./byte-characters.ts";
+import { byteEntry, toByteCharacters } from "./byte-characters.ts";
 import { createWordSplitter } from "./create-word-splitter.ts";
 import { buildLibrary, type Library } from "./library.ts";
 import { preTokenizerSteps } from "./pre-tokenizer-steps.ts";
@@ -112,9 +112,4 @@ function wordEncoder({ tokenizer, path }: TokenizerFiles, table: TokenTable, { m
   const known = (word: string) => [...word].filter((character) => table.ids.has(character)).join("");
 
   return (word: string): readonly number[] => model._call([drops ? known(word) : word]).flatMap(idsOfEntry);
-}
-
-/** A byte's entry where bytes stand in for characters that are not in the vocabulary. */
-function byteEntry(byte: number): string {
-  return `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
 }
