@@ -1,6 +1,6 @@
 import { sameShape } from "./dimensions.ts";
 import type { DifferentiableStep, Graph, RecomputedBlock, TapeEntry, Value } from "./graph.ts";
-import { add, mul } from "./ops/basic.ts";
+import { afterwards } from "./ops/order.ts";
 
 type Gradients = Map<Value, Value>;
 
@@ -62,6 +62,7 @@ function stepBack({ inputs, backward }: DifferentiableStep, gradient: Value, gra
 }
 
 function replay(graph: Graph, { block_input, make }: RecomputedBlock, gradient: Value, gradients: Gradients): void {
+  // Else onnxruntime would make the block again at once, next to the first time, and keep it.
   const { made: again } = graph.recorded(() => afterwards(block_input, gradient));
   again.needs_gradient = block_input.needs_gradient;
   const { made: output, tape } = graph.recorded(() => make(again));
@@ -72,16 +73,4 @@ function replay(graph: Graph, { block_input, make }: RecomputedBlock, gradient: 
   const whole = gradients.get(again);
   if (whole !== undefined && block_input.needs_gradient) gradients.set(block_input, whole);
   gradients.delete(again);
-}
-
-/**
- * x, but not before `cause` is there: onnxruntime runs nodes in an order of its own, and would make the block again at
- * once, next to the first time, and keep it.
- */
-function afterwards(x: Value, cause: Value): Value {
-  const { graph } = x;
-  const axes = cause.shape.map((_, axis) => axis);
-  const bounds = [axes.map(() => 0), axes.map(() => 1), axes].map((numbers) => graph.integers(numbers));
-  const first = graph.emit("Slice", [cause, ...bounds], { type: cause.type, shape: axes.map(() => 1) });
-  return add(x, mul(first, 0));
 }

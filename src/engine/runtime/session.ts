@@ -34,6 +34,7 @@ export async function openSession(graph: Graph, { threads, arena = true }: Sessi
     interOpNumThreads: 1,
     // Errors only: onnxruntime warns on the process's stderr of what is meant here.
     logSeverityLevel: 3,
+    extra: { session: { set_denormal_as_zero: "1" } },
   };
   const session = await InferenceSession.create(onnxModel(graph), options);
   const taken = new Set(session.inputNames);

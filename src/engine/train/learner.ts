@@ -1,0 +1,155 @@
+import type { ModelConfig } from "../model/model-config.ts";
+import type { Parameters } from "../model/parameters.ts";
+import { type Feeds, numbersOf, openSession, type Session } from "../runtime/session.ts";
+import { openAdamW } from "./adamw.ts";
+import { batchLoss, type LossReport } from "./batch-loss.ts";
+import { type MicroBatch, makeMicroBatch } from "./micro-batch.ts";
+import { nonFinite } from "./non-finite.ts";
+import { createParameterStore, type ParameterStore } from "./parameter-store.ts";
+import { type Batch, planMicroBatches } from "./plan-batch.ts";
+import { batchFeeds, sequenceSums, shapesOf, weightFeeds } from "./sequence-scorer.ts";
+import type { TrainingData } from "./training-data.ts";
+import { gradientGraph } from "./training-graph.ts";
+import type { TrainingOptions } from "./training-options.ts";
+
+export interface LearnerSettings {
+  config: ModelConfig;
+  /** Every weight of the model as it starts; those that are trained are copied. */
+  weights: Parameters;
+  /** Adapters to train instead of the weights themselves. */
+  adapter?: { weights: Parameters; scale: number } | undefined;
+  data: TrainingData;
+  /** The reference model's summed log-probability of each sequence; null without a preference term. */
+  reference: Float64Array | null;
+  options: TrainingOptions;
+  max_length: number;
+  chunks: number;
+  recompute: boolean;
+  threads: number;
+}
+
+export interface StepReport extends LossReport {
+  /** Before clipping. */
+  grad_norm: number;
+  learning_rate: number;
+  /** Tokens of all rows' prompts and replies, as a trainer that computes each row apart counts them, without padding. */
+  tokens: number;
+}
+
+/** Learns one batch at a time. */
+export interface Learner {
+  readonly store: ParameterStore;
+  /** One optimiser step; `step` counts from 1. Fails, weights untouched, when loss or gradient is not finite. */
+  learn(batch: Batch, step: number, learning_rate: number): Promise<StepReport>;
+  release(): Promise<void>;
+}
+
+export async function openLearner(settings: LearnerSettings): Promise<Learner> {
+  const { config, weights, adapter, data, options, chunks, recompute, threads, max_length } = settings;
+  const store = createParameterStore(adapter?.weights ?? weights);
+  const graph = gradientGraph({
+    config,
+    trainable: shapesOf(adapter?.weights ?? weights),
+    ...(adapter && { adapter_scale: adapter.scale }),
+    preference: preferenceOf(options),
+    chunks,
+    recompute,
+    max_length,
+  });
+  const session = await openSession(graph, { threads });
+  const optimiser = await openAdamW(
+    store,
+    {
+      beta1: options.adam_beta1,
+      beta2: options.adam_beta2,
+      epsilon: options.adam_epsilon,
+      weight_decay: options.weight_decay,
+    },
+    { threads },
+  );
+  const state = await stateFeeds(store, adapter ? weights : new Map());
+  const run = (made: MicroBatch) => runGradients(session, state, made);
+
+  return {
+    store,
+    async learn(batch, step, learning_rate) {
+      const { sums, loss } = await accumulate(settings, store, batch, run);
+      const grad_norm = normOf(store.gradients);
+      if (!Number.isFinite(loss) || !Number.isFinite(grad_norm)) throw nonFinite(data, step, batch, sums, grad_norm);
+      const { max_grad_norm } = options;
+      // As in PyTorch: a little is added so that a norm of zero divides nothing.
+      const scale = max_grad_norm === null ? 1 : Math.min(1, max_grad_norm / (grad_norm + 1e-6));
+      await optimiser.update(step, learning_rate, scale);
+      return { ...batchLoss(settings, batch, sums), grad_norm, learning_rate };
+    },
+    async release() {
+      await session.release();
+      await optimiser.release();
+    },
+  };
+}
+
+/** What the loss compares, as the graph takes it; null when likelihood is all there is. */
+export function preferenceOf({ training_type, dpo }: TrainingOptions) {
+  if (training_type === "sft") return null;
+  return { loss_type: dpo.loss_type, beta: dpo.ref_policy_kl_penalty, label_smoothing: dpo.label_smoothing };
+}
+
+/** Whether a sequence's log-probability is divided by its length. IPO is defined so, as TRL has it. */
+export function averages({ dpo }: TrainingOptions): boolean {
+  return dpo.preference_average_log_probs || dpo.loss_type === "ipo";
+}
+
+/** Weights, and where gradients are summed up: the same memory goes in and comes out. */
+async function stateFeeds(store: ParameterStore, frozen: Parameters): Promise<{ feeds: Feeds; into: Feeds }> {
+  const views = (of: "values" | "gradients") => new Map(store.names.map((name) => [name, store.view(of, name)]));
+  const gradients = Object.entries(await weightFeeds(views("gradients")));
+  return {
+    feeds: {
+      ...(await weightFeeds(frozen)),
+      ...(await weightFeeds(views("values"))),
+      ...Object.fromEntries(gradients.map(([name, tensor]) => [`sum ${name}`, tensor])),
+    },
+    into: Object.fromEntries(gradients.map(([name, tensor]) => [`gradient ${name}`, tensor])),
+  };
+}
+
+async function runGradients(session: Session, { feeds, into }: { feeds: Feeds; into: Feeds }, made: MicroBatch) {
+  const outputs = await session.run({ ...feeds, ...(await batchFeeds(made)) }, into);
+  return {
+    loss: numbersOf(outputs.loss)[0] ?? Number.NaN,
+    token_log_probabilities: numbersOf(outputs.token_log_probabilities),
+  };
+}
+
+/** Sums the gradients of a batch's pieces, and gives the policy's log-probability of each of its sequences. */
+async function accumulate(
+  { data, reference, options, chunks }: LearnerSettings,
+  store: ParameterStore,
+  batch: Batch,
+  run: (made: MicroBatch) => ReturnType<typeof runGradients>,
+): Promise<{ sums: Map<number, number>; loss: number }> {
+  store.gradients.fill(0);
+  const { preference_loss_weight: preference_weight } = options.dpo;
+  const settings = { chunks, average: averages(options), preference_weight, reference };
+  const sums = new Map<number, number>();
+  let loss = 0;
+  const plans = planMicroBatches(data, batch, { max_tokens: options.max_tokens_per_micro_batch });
+  for (const plan of plans) {
+    const made = makeMicroBatch(data, plan, settings);
+    const outputs = await run(made);
+    loss += outputs.loss;
+    for (const [sequence, sum] of sequenceSums(made, outputs.token_log_probabilities)) sums.set(sequence, sum);
+  }
+  return { sums, loss };
+}
+
+/** The length of the gradient, in float64. */
+function normOf(gradients: Float32Array): number {
+  let sum = 0;
+  for (let at = 0; at < gradients.length; at += 1) {
+    const value = gradients[at] ?? 0;
+    sum += value * value;
+  }
+  return Math.sqrt(sum);
+}

@@ -1,0 +1,85 @@
+import { type MicroBatchPlan, type Tree, treeLength, type WeightedPair } from "./micro-batch.ts";
+import { sequenceAt, type TrainingData } from "./training-data.ts";
+
+/** What one optimiser step is over, before it is cut into pieces that fit in memory. */
+export interface Batch {
+  pairs: WeightedPair[];
+  /** Sequence -> the weight of each of its tokens' likelihood. */
+  likelihood: ReadonlyMap<number, number>;
+}
+
+export interface PlanSettings {
+  /** Tokens, padding included, that one run of the graph may be over. */
+  max_tokens: number;
+}
+
+interface Piece {
+  tree: Tree;
+  length: number;
+  pairs: WeightedPair[];
+}
+
+/**
+ * Cuts a batch into micro-batches. Pairs of one prompt stand in one tree as long as it fits; trees of like length stand
+ * together, so that little is padding. The order is the same for the same batch.
+ */
+export function planMicroBatches(data: TrainingData, batch: Batch, { max_tokens }: PlanSettings): MicroBatchPlan[] {
+  const pieces = treesOf(data, batch, max_tokens);
+  pieces.sort((a, b) => b.length - a.length);
+  const plans: MicroBatchPlan[] = [];
+  const likelihood = new Map(batch.likelihood);
+  let open: Piece[] = [];
+  const close = () => {
+    if (open.length > 0) plans.push(planOf(open, likelihood));
+    open = [];
+  };
+  for (const piece of pieces) {
+    const longest = open[0]?.length ?? piece.length;
+    if ((open.length + 1) * longest > max_tokens) close();
+    open.push(piece);
+  }
+  close();
+  return plans;
+}
+
+/** Takes from `likelihood` what stands in these pieces: a sequence of two trees counts in the first one only. */
+function planOf(pieces: readonly Piece[], likelihood: Map<number, number>): MicroBatchPlan {
+  const taken = new Map<number, number>();
+  for (const sequence of pieces.flatMap(({ tree }) => tree.sequences)) {
+    const weight = likelihood.get(sequence);
+    if (weight !== undefined) taken.set(sequence, weight);
+    likelihood.delete(sequence);
+  }
+  return {
+    rows: pieces.map(({ tree }) => [tree]),
+    pairs: pieces.flatMap(({ pairs }) => pairs),
+    likelihood: taken,
+  };
+}
+
+/** One tree a prompt; another one for the same prompt where it would grow longer than what fits. */
+function treesOf(data: TrainingData, { pairs, likelihood }: Batch, max_tokens: number): Piece[] {
+  const pieces: Piece[] = [];
+  const open = new Map<number, Piece>();
+  const place = (wanted: readonly number[]): Piece => {
+    const [first = 0] = wanted;
+    const { prompt } = sequenceAt(data, first);
+    const piece = open.get(prompt);
+    const missing = wanted.filter((sequence) => !piece?.tree.sequences.includes(sequence));
+    const more = missing.reduce((sum, sequence) => sum + sequenceAt(data, sequence).completion.length - 1, 0);
+    if (piece !== undefined && (missing.length === 0 || piece.length + more <= max_tokens)) {
+      piece.tree.sequences.push(...missing);
+      piece.length += more;
+      return piece;
+    }
+    const tree = { prompt, sequences: [...new Set(wanted)] };
+    const made = { tree, length: treeLength(data, tree), pairs: [] };
+    pieces.push(made);
+    open.set(prompt, made);
+    return made;
+  };
+  for (const pair of pairs) place([pair.chosen, pair.rejected]).pairs.push(pair);
+  const placed = new Set(pieces.flatMap(({ tree }) => tree.sequences));
+  for (const sequence of likelihood.keys()) if (!placed.has(sequence)) place([sequence]);
+  return pieces;
+}

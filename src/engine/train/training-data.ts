@@ -1,0 +1,83 @@
+/** A prompt and one reply to it, as token ids. Equal ones of a data set are one. */
+export interface Sequence {
+  /** Index of its prompt. */
+  prompt: number;
+  completion: Int32Array;
+}
+
+/** Two sequences of one prompt. */
+export interface Pair {
+  chosen: number;
+  rejected: number;
+  /** Line of the data-set file, from 1, for errors. */
+  row: number;
+}
+
+/** A reply to learn by likelihood alone. */
+export interface Target {
+  sequence: number;
+  row: number;
+}
+
+/** A data set in tokens. Equal prompts are one prompt, and equal replies to it one sequence: none is computed twice. */
+export interface TrainingData {
+  prompts: Int32Array[];
+  sequences: Sequence[];
+  pairs: Pair[];
+  targets: Target[];
+}
+
+/** Puts rows into a data set; `pair` and `target` give back nothing, they share what is equal. */
+export function trainingDataBuilder() {
+  const data: TrainingData = { prompts: [], sequences: [], pairs: [], targets: [] };
+  const prompts = new Map<string, number>();
+  const sequences = new Map<string, number>();
+
+  function promptOf(ids: readonly number[]): number {
+    return indexOf(prompts, keyOf(ids), () => data.prompts.push(Int32Array.from(ids)) - 1);
+  }
+  function sequenceOf(prompt: number, ids: readonly number[]): number {
+    const add = () => data.sequences.push({ prompt, completion: Int32Array.from(ids) }) - 1;
+    return indexOf(sequences, `${prompt}:${keyOf(ids)}`, add);
+  }
+
+  return {
+    data,
+    pair(row: number, prompt_ids: readonly number[], chosen: readonly number[], rejected: readonly number[]): void {
+      const prompt = promptOf(prompt_ids);
+      data.pairs.push({ row, chosen: sequenceOf(prompt, chosen), rejected: sequenceOf(prompt, rejected) });
+    },
+    target(row: number, prompt_ids: readonly number[], completion: readonly number[]): void {
+      data.targets.push({ row, sequence: sequenceOf(promptOf(prompt_ids), completion) });
+    },
+  };
+}
+
+function indexOf(known: Map<string, number>, key: string, add: () => number): number {
+  const index = known.get(key) ?? add();
+  known.set(key, index);
+  return index;
+}
+
+/** Token ids as characters: a short key that no other list of ids has. */
+function keyOf(ids: readonly number[]): string {
+  return String.fromCodePoint(...ids.map((id) => (id < 0xd800 ? id : id + 0x800)));
+}
+
+/** Tokens of a sequence with its prompt. */
+export function lengthOf(data: TrainingData, sequence: number): number {
+  const { prompt, completion } = sequenceAt(data, sequence);
+  return promptAt(data, prompt).length + completion.length;
+}
+
+export function sequenceAt({ sequences }: TrainingData, index: number): Sequence {
+  const sequence = sequences[index];
+  if (sequence === undefined) throw new RangeError(`there is no sequence ${index} of ${sequences.length}`);
+  return sequence;
+}
+
+export function promptAt({ prompts }: TrainingData, index: number): Int32Array {
+  const prompt = prompts[index];
+  if (prompt === undefined) throw new RangeError(`there is no prompt ${index} of ${prompts.length}`);
+  return prompt;
+}
