@@ -72,6 +72,18 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const path = join(dir, "tokenizer.json");
   const tokenizer = await readJson(path, TokenizerJson);
   if (tokenizer === null) throw missing(path);
+  const named = await readSpecialTokens(dir);
+  const eos_token_ids: number[] = [];
+  for (const name of ["generation_config.json", "config.json"]) {
+    eos_token_ids.push(...((await readJson(join(dir, name), EosIds))?.eos_token_id ?? []));
+  }
+  return { path, tokenizer, ...named, eos_token_ids };
+}
+
+/** The texts of the special tokens that a folder's files name. */
+export async function readSpecialTokens(
+  dir: string,
+): Promise<Pick<TokenizerFiles, "special_tokens" | "additional_special_tokens">> {
   // The configuration's word counts more than the older map's.
   const maps = [
     await readJson(join(dir, "special_tokens_map.json"), SpecialTokens),
@@ -86,11 +98,7 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
     }
     for (const token of Object.values(map?.additional_special_tokens ?? {})) additional.add(token);
   }
-  const eos_token_ids: number[] = [];
-  for (const name of ["generation_config.json", "config.json"]) {
-    eos_token_ids.push(...((await readJson(join(dir, name), EosIds))?.eos_token_id ?? []));
-  }
-  return { path, tokenizer, special_tokens, additional_special_tokens: [...additional], eos_token_ids };
+  return { special_tokens, additional_special_tokens: [...additional] };
 }
 
 /** The text of a file, or `null` when it is not there. */

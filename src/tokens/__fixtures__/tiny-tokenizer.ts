@@ -17,9 +17,11 @@ export const TINY_TEMPLATE = `{%- if tools %}
 {%- endif %}
 {%- for message in messages %}
 {{- '<|im_start|>' + message.role + '\\n' + message.content }}
+{%- if message.tool_calls %}
 {%- for call in message.tool_calls %}
 {{- '\\n<call>' + (call.function | tojson) + '</call>' }}
 {%- endfor %}
+{%- endif %}
 {{- '<|im_end|>\\n' }}
 {%- endfor %}
 {%- if add_generation_prompt %}
