@@ -19,6 +19,8 @@ export interface Edge {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: Shape;
+  /** A list of such tensors instead of one. */
+  readonly sequence?: boolean;
 }
 
 export interface Constant extends Edge {

@@ -21,8 +21,17 @@ const INT = { field: 3, type: 2 };
 const STRING = { field: 4, type: 3 };
 const INTS = { field: 8, type: 7 };
 
-/** A graph as the bytes of an ONNX model, without the nodes that no output needs. Fields as in onnx.proto of ONNX 1.16. */
-export function onnxModel(graph: Graph): Uint8Array {
+/** Bytes that belong to a model and are handed over beside it: a protobuf message has room for 2 GiB only. */
+export interface ExternalData {
+  path: string;
+  data: Uint8Array;
+}
+
+/**
+ * A graph as the bytes of an ONNX model, without the nodes that no output needs. Fields as in onnx.proto of ONNX 1.16.
+ * With `external` given, constants of more than a few bytes are added to that list and only named in the model.
+ */
+export function onnxModel(graph: Graph, external?: ExternalData[]): Uint8Array {
   const nodes = liveNodes(graph);
   const used = new Set(nodes.flatMap(({ inputs }) => inputs));
   const names = new Map(graph.outputs.map(({ from, name }) => [from, name]));
@@ -32,7 +41,7 @@ export function onnxModel(graph: Graph): Uint8Array {
     for (const node of nodes) writer.message(1, (inner) => writeNode(inner, node, names));
     writer.text(2, "graph");
     for (const constant of graph.constants) {
-      if (used.has(constant.name)) writer.message(5, (inner) => writeTensor(inner, constant));
+      if (used.has(constant.name)) writer.message(5, (inner) => writeTensor(inner, constant, external));
     }
     for (const input of graph.inputs) if (used.has(input.name)) writer.message(11, (inner) => writeEdge(inner, input));
     for (const output of graph.outputs) writer.message(12, (inner) => writeEdge(inner, output));
@@ -79,21 +88,43 @@ function writeAttribute(writer: ProtobufWriter, name: string, value: Attribute):
   }
 }
 
-function writeTensor(writer: ProtobufWriter, { name, type, shape, data }: Constant): void {
+/** TensorProto.DataLocation. */
+const EXTERNAL = 1;
+const EXTERNAL_FROM = 1024;
+
+function writeTensor(
+  writer: ProtobufWriter,
+  { name, type, shape, data }: Constant,
+  external: ExternalData[] | undefined,
+): void {
   for (const dimension of shape) writer.integer(1, Number(dimension));
-  writer.integer(2, ELEMENT_TYPES[type]).text(8, name).bytes(9, data);
+  writer.integer(2, ELEMENT_TYPES[type]).text(8, name);
+  if (external === undefined || data.length < EXTERNAL_FROM) {
+    writer.bytes(9, data);
+    return;
+  }
+  external.push({ path: name, data });
+  for (const [key, value] of Object.entries({ location: name, offset: "0", length: String(data.length) })) {
+    writer.message(13, (entry) => entry.text(1, key).text(2, value));
+  }
+  writer.integer(14, EXTERNAL);
 }
 
-function writeEdge(writer: ProtobufWriter, { name, type, shape }: Edge): void {
-  writer.text(1, name).message(2, (kind) =>
-    kind.message(1, (tensor) => {
-      tensor.integer(1, ELEMENT_TYPES[type]).message(2, (sizes) => {
-        for (const dimension of shape) {
-          sizes.message(1, (size) =>
-            typeof dimension === "number" ? size.integer(1, dimension) : size.text(2, dimension),
-          );
-        }
-      });
-    }),
-  );
+function writeEdge(writer: ProtobufWriter, { name, sequence, ...tensor }: Edge): void {
+  writer.text(1, name).message(2, (kind) => {
+    if (sequence) kind.message(4, (list) => list.message(1, (element) => writeTensorType(element, tensor)));
+    else writeTensorType(kind, tensor);
+  });
+}
+
+function writeTensorType(writer: ProtobufWriter, { type, shape }: Pick<Edge, "type" | "shape">): void {
+  writer.message(1, (tensor) => {
+    tensor.integer(1, ELEMENT_TYPES[type]).message(2, (sizes) => {
+      for (const dimension of shape) {
+        sizes.message(1, (size) =>
+          typeof dimension === "number" ? size.integer(1, dimension) : size.text(2, dimension),
+        );
+      }
+    });
+  });
 }
