@@ -3,6 +3,7 @@ import { EXIT, PairwrightError } from "../lib/errors.ts";
 import { type CommandRun, packageVersion } from "./command.ts";
 import { endWhenStuck, type Waiting } from "./stuck.ts";
 import { createTerminal } from "./terminal.ts";
+import { TRAINING_FLAGS } from "./training-flags.ts";
 
 type Load = () => Promise<{ run: CommandRun }>;
 
@@ -36,6 +37,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
 
   addRunCommands(add, withConfig);
   addPairsCommands(program, add);
+  addTrainCommand(add);
   withConfig(
     add("validate [config]", "check a configuration; calls no model", () => import("./commands/validate.ts")),
   ).option("--print-schema", "print the JSON Schema of the configuration, for editors");
@@ -120,6 +122,23 @@ function addPairsCommands(program: Command, add: Add): void {
     .requiredOption("--output <dir>", "the merged run's folder")
     .option("--config-file <file>", "take builder, trainer and split from this configuration")
     .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
+}
+
+function addTrainCommand(add: Add): void {
+  const train = add("train", "train a model on a data set, on this machine", () => import("./commands/train.ts"))
+    .option("--model <dir>", "a Hugging Face folder: what training starts from")
+    .option("--dataset <path>", "a data-set folder, or one file of rows")
+    .option("--output <dir>", "the folder that the trained model is written to")
+    .option("--overwrite", "replace an output folder that is there")
+    .option("--resume", "go on from the newest checkpoint of this output")
+    .option("--reference-model <dir>", "compare with this model instead of the one that training starts from")
+    .option("--optimizer-from <dir>", "go on with the optimiser that an earlier job left in its output")
+    .option("--save-optimizer", "leave the optimiser in the output, for a later job")
+    .option("--dtype <type>", "f32, bf16 or f16: how the trained weights are written (default f32)")
+    .option("--threads <n>", "default: all cores");
+  for (const [name, description] of TRAINING_FLAGS) {
+    train.option(`--${name.replaceAll("_", "-")} <value>`, description);
+  }
 }
 
 /** The flags that were typed: defaults are for the help text, each command knows its own. */

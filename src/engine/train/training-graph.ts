@@ -21,7 +21,7 @@ export interface TrainingGraphOptions {
   /** In how many parts logits are made. */
   chunks: number;
   recompute: boolean;
-  /** Positions that the tables of rotary angles hold. */
+  /** Positions that the tables of rotary angles hold: at least T, which onnxruntime compares them with. */
   max_length: number;
   float?: FloatType;
 }

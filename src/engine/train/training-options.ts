@@ -53,7 +53,7 @@ export const TrainingOptions = z.strictObject({
   max_tokens_per_micro_batch: z
     .int()
     .positive()
-    .default(2048)
+    .default(1024)
     .describe("tokens computed at a time; a batch is cut into as many pieces as it needs"),
   recompute: z
     .boolean()

@@ -1,0 +1,43 @@
+/**
+ * The hyperparameters of `train`, with what `--help` says of each. They are written down here, and not read from the
+ * engine's schema, so that `--help` need not load the engine; a test holds the two together.
+ */
+export const TRAINING_FLAGS: readonly (readonly [name: string, description: string])[] = [
+  ["training_type", "dpo or sft (default dpo)"],
+  ["finetuning_type", "all_weights or lora (default all_weights)"],
+  ["epochs", "passes over the data set (default 3)"],
+  ["batch_size", "pairs, or prompts, of one optimiser step (default 4)"],
+  ["batch_unit", "what batch_size counts: pair, or prompt with all its pairs (default pair)"],
+  ["gradient_accumulation_steps", "multiplies batch_size (default 1)"],
+  ["learning_rate", "at its highest (default 5e-5)"],
+  ["schedule", "constant, linear or cosine (default linear)"],
+  ["warmup_steps", "steps in which the learning rate rises (default 0)"],
+  ["min_learning_rate_ratio", "what the schedule ends at, as a share (default 0)"],
+  ["weight_decay", "of matrices (default 0)"],
+  ["adam_beta1", "default 0.9"],
+  ["adam_beta2", "default 0.999"],
+  ["adam_epsilon", "default 1e-8"],
+  ["max_grad_norm", "gradients are scaled down to this norm; null: never (default 1)"],
+  ["max_length", "tokens of a prompt with its reply; the reply is cut at its end (default: the model's)"],
+  ["max_tokens_per_micro_batch", "tokens computed at a time (default 1024)"],
+  [
+    "recompute",
+    "make activations again in the backward pass: true, false or null, when memory is short (default null)",
+  ],
+  ["shuffle", "another order each epoch (default true)"],
+  ["seed", "decides order and initial adapters (default 0)"],
+  ["max_steps", "stop after so many steps"],
+  ["validation_every", "steps between validations (default: each epoch)"],
+  ["early_stopping_patience", "stop after so many validations without a better loss; keeps the best weights"],
+  ["checkpoint_every", "steps between checkpoints (default: each epoch)"],
+  ["ref_policy_kl_penalty", "beta of DPO (default 0.1)"],
+  ["preference_loss_weight", "default 1"],
+  ["preference_average_log_probs", "average over a reply's tokens instead of their sum (default false)"],
+  ["sft_loss_weight", "weight of a plain loss on the chosen replies (default 0)"],
+  ["sft_average_log_probs", "average in that loss (default: as preference_average_log_probs)"],
+  ["loss_type", "sigmoid, ipo, hinge or robust (default sigmoid)"],
+  ["label_smoothing", "share of pairs taken to be the wrong way round, robust only (default 0)"],
+  ["lora_rank", "default 16"],
+  ["lora_alpha", "default 32"],
+  ["lora_target_modules", "names with commas between (default: all linear layers)"],
+];

@@ -1,0 +1,171 @@
+import { join } from "node:path";
+import { EXIT, PairwrightError } from "../../lib/errors.ts";
+import { canonicalJson, sha256 } from "../../lib/hash.ts";
+import { initialAdapter } from "../model/initial-weights.ts";
+import { type Parameters, sizeOf } from "../model/parameters.ts";
+import { type Model, readModelFolder } from "../weights/model-folder.ts";
+import type { LoadedData } from "./load-training-data.ts";
+import { gigabytes, planMemory } from "./memory-estimate.ts";
+import { treeLength } from "./micro-batch.ts";
+import { readOptimiser } from "./optimiser-file.ts";
+import { hashOfWeights, referenceLogProbabilities } from "./reference.ts";
+import type { TrainingRun } from "./run-training.ts";
+import { sequenceAt, type TrainingData } from "./training-data.ts";
+import type { TrainingEvent, TrainingJob } from "./training-job.ts";
+
+export interface PrepareOptions {
+  signal: AbortSignal;
+  on_event: (event: TrainingEvent) => void;
+  available_memory: number;
+  work_dir: string;
+  now: () => number;
+}
+
+/** Numbers of logits that are in memory at a time, at most: 64 MB. */
+const LOGITS = 1 << 24;
+
+/** From what was read to what is run: how memory is used, what is trained, and what the reference model thinks of the data. */
+export async function prepareRun(
+  job: TrainingJob,
+  model: Model,
+  { data, validation }: LoadedData,
+  prepare: PrepareOptions,
+): Promise<TrainingRun> {
+  const { options, threads } = job;
+  const { config, parameters } = model;
+  const adapter = adapterOf(job, model);
+  const length = Math.max(longestRow(data), validation ? longestRow(validation) : 0);
+  const max_tokens = Math.max(options.max_tokens_per_micro_batch, length);
+  const chunks = Math.ceil((max_tokens * config.vocab_size) / LOGITS);
+  const { recompute, bytes } = planMemory(
+    {
+      config,
+      trained: numbersIn(adapter?.weights ?? parameters),
+      rank: adapter ? options.lora.rank : 0,
+      tokens: max_tokens,
+      length,
+      wanted: Math.ceil(max_tokens / chunks),
+    },
+    options.recompute,
+    prepare.available_memory,
+  );
+  const detail = `${data.pairs.length || data.targets.length} rows, about ${gigabytes(bytes)}${recompute ? ", activations made again" : ""}`;
+  prepare.on_event({ event: "stage", stage: "reference", detail });
+
+  const model_hash = hashOfWeights(parameters);
+  // A row may hold many replies to its prompt: its tokens are more than any of their positions.
+  const shared = { chunks, max_length: max_tokens, threads };
+  const reference = await referencesOf(
+    job,
+    model,
+    { data, validation },
+    { ...prepare, ...shared, model_hash, max_tokens },
+  );
+  const fingerprint = sha256(
+    canonicalJson({
+      model_hash,
+      options,
+      reference: reference.hash,
+      data: dataHash(data),
+      validation: validation && dataHash(validation),
+    }),
+  );
+  return {
+    config,
+    weights: parameters,
+    adapter,
+    data,
+    reference: reference.training,
+    validation: validation && { data: validation, reference: reference.validation },
+    options: { ...options, max_tokens_per_micro_batch: max_tokens },
+    ...shared,
+    recompute,
+    checkpoints: { dir: prepare.work_dir, fingerprint },
+    optimiser: job.optimizer_from === null ? null : await readOptimiser(job.optimizer_from),
+    now: prepare.now,
+  };
+}
+
+function adapterOf({ options }: TrainingJob, { config }: Model): TrainingRun["adapter"] {
+  const { finetuning_type, lora, seed } = options;
+  if (finetuning_type === "all_weights") return undefined;
+  return { weights: initialAdapter(config, lora, seed), scale: lora.alpha / lora.rank };
+}
+
+interface Shared extends PrepareOptions {
+  chunks: number;
+  max_length: number;
+  max_tokens: number;
+  threads: number;
+  model_hash: string;
+}
+
+interface References {
+  training: Float64Array | null;
+  validation: Float64Array | null;
+  /** Of the reference model's weights. */
+  hash: string;
+}
+
+/** What the reference model thinks of every reply. It is the model as it starts, unless another one is named. */
+async function referencesOf(
+  job: TrainingJob,
+  model: Model,
+  { data, validation }: { data: TrainingData; validation: TrainingData | null },
+  shared: Shared,
+): Promise<References> {
+  if (job.options.training_type === "sft") return { training: null, validation: null, hash: "" };
+  const other = job.reference_model === null ? null : await readModelFolder(job.reference_model);
+  const hash = other === null ? shared.model_hash : hashOfWeights(other.parameters);
+  const { config, parameters: weights } = other ?? model;
+  const { signal, chunks, max_length, max_tokens, threads } = shared;
+  const score = async (of: TrainingData) => {
+    const cache = { dir: join(shared.work_dir, "reference"), model_hash: hash };
+    const settings = { config, weights, chunks, max_length, max_tokens, threads };
+    const { values } = await referenceLogProbabilities(settings, of, { cache, signal });
+    return values;
+  };
+  const training = await score(data);
+  refuseNonFinite(training, data);
+  return { training, validation: validation && (await score(validation)), hash };
+}
+
+function refuseNonFinite(values: Float64Array, data: TrainingData): void {
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad === -1) return;
+  const row = data.pairs.find(({ chosen, rejected }) => chosen === bad || rejected === bad)?.row;
+  throw new PairwrightError({
+    code: "loss_not_finite",
+    where: "the reference model",
+    what: `its log-probability of a reply of row ${row} is not finite`,
+    fix: "see that the model's weights are finite",
+    exit_code: EXIT.training_failed,
+  });
+}
+
+/** Tokens of the longest row that cannot be cut: a prompt with both replies of a pair, or with the reply to learn. */
+function longestRow(data: TrainingData): number {
+  const trees = [
+    ...data.pairs.map(({ chosen, rejected }) => [chosen, rejected]),
+    ...data.targets.map(({ sequence }) => [sequence]),
+  ];
+  return trees.reduce((longest, sequences) => {
+    const [first = 0] = sequences;
+    return Math.max(longest, treeLength(data, { prompt: sequenceAt(data, first).prompt, sequences }));
+  }, 0);
+}
+
+function numbersIn(weights: Parameters): number {
+  return [...weights.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
+function dataHash({ prompts, sequences, pairs, targets }: TrainingData): string {
+  return sha256(
+    JSON.stringify([
+      prompts.map((ids) => [...ids]),
+      sequences.map(({ prompt, completion }) => [prompt, ...completion]),
+      pairs.map(({ chosen, rejected }) => [chosen, rejected]),
+      targets.map(({ sequence }) => sequence),
+    ]),
+  );
+}

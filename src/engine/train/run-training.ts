@@ -1,0 +1,197 @@
+import type { Parameters } from "../model/parameters.ts";
+import { batchLoss, type LossReport } from "./batch-loss.ts";
+import { batchAt, epochOrder, stepsPerEpoch, unitsOf, weighted } from "./batches.ts";
+import { loadCheckpoint, restore, saveCheckpoint, type TrainingState, tensorsOf } from "./checkpoint.ts";
+import { type Learner, type LearnerSettings, openLearner, type StepReport } from "./learner.ts";
+import { learningRate } from "./learning-rate.ts";
+import { openSequenceScorer, type SequenceScorer } from "./sequence-scorer.ts";
+import type { TrainingData } from "./training-data.ts";
+
+export interface TrainingRun extends LearnerSettings {
+  /** Rows to measure on, with the reference model's log-probability of each of their sequences. */
+  validation: { data: TrainingData; reference: Float64Array | null } | null;
+  /** Where checkpoints lie, and what tells this job from others; null: none are made. */
+  checkpoints: { dir: string; fingerprint: string } | null;
+  /** Moments of an earlier job's optimiser to go on with, and how many steps they are of. */
+  optimiser: OptimiserState | null;
+  /** Milliseconds, from any start. */
+  now: () => number;
+}
+
+export interface OptimiserState {
+  first_moments: Float32Array;
+  second_moments: Float32Array;
+  steps: number;
+}
+
+/** A line of the metrics file: a step, or a validation (`eval_loss`, …). */
+export interface TrainingRecord {
+  step: number;
+  epoch: number;
+  [metric: string]: number;
+}
+
+export interface TrainingEvents {
+  signal: AbortSignal;
+  /** Called for every line of metrics, with how many steps there are in all. */
+  record(record: TrainingRecord, steps: number): void;
+}
+
+export interface TrainingOutcome {
+  state: TrainingState;
+  steps: number;
+  ended: "finished" | "stopped_early" | "cancelled";
+  /** The trained weights by name: views of the store, the best ones where validation chose. */
+  weights: Parameters;
+  learner: Learner;
+}
+
+/**
+ * Trains from the first step, or from a checkpoint, to the last. A cancelled job has its checkpoint when this ends.
+ * The caller releases the learner.
+ */
+export async function runTraining(run: TrainingRun, events: TrainingEvents): Promise<TrainingOutcome> {
+  const { data, options } = run;
+  const learner = await openLearner(run);
+  const units = unitsOf(data, options);
+  const per_epoch = stepsPerEpoch(units.length, options);
+  const steps = Math.min(per_epoch * options.epochs, options.max_steps ?? Number.POSITIVE_INFINITY);
+  const progress = await beginOrResume(run, learner);
+  const validator = run.validation && (await openValidator(run, learner, run.validation));
+  const { state } = progress;
+  let order = epochOrder(units.length, 0, options);
+  let order_of = 0;
+  let saved = state.step;
+  const save = async () => {
+    if (run.checkpoints !== null && saved !== state.step) {
+      await saveCheckpoint(run.checkpoints.dir, { state, tensors: tensorsOf(learner.store, progress.best) });
+    }
+    saved = state.step;
+  };
+
+  let ended: TrainingOutcome["ended"] = "finished";
+  while (state.step < steps) {
+    if (events.signal.aborted) {
+      ended = "cancelled";
+      break;
+    }
+    const epoch = Math.floor(state.step / per_epoch);
+    if (epoch !== order_of) order = epochOrder(units.length, epoch, options);
+    order_of = epoch;
+    const batch = batchAt(data, units, order, state.step % per_epoch, options);
+    const rate = learningRate(options, state.step, steps);
+    const began = run.now();
+    const report = await learner.learn(batch, progress.earlier_steps + state.step + 1, rate);
+    state.step += 1;
+    state.first_loss ??= report.loss;
+    state.last_loss = report.loss;
+    events.record(stepRecord(state.step / per_epoch, state.step, report, run.now() - began), steps);
+    const at_end = state.step % per_epoch === 0 || state.step === steps;
+    if (validator !== null && isDue(options.validation_every, state.step, at_end)) {
+      const measured = await validator.measure(events.signal);
+      events.record(evalRecord(state.step / per_epoch, state.step, measured), steps);
+      noteValidation(progress, learner, measured.loss, options.early_stopping_patience);
+    }
+    if (isDue(options.checkpoint_every, state.step, at_end)) await save();
+    const { early_stopping_patience: patience } = options;
+    if (patience !== null && state.stale_validations >= patience) {
+      ended = "stopped_early";
+      break;
+    }
+  }
+  if (ended === "cancelled") await save();
+  await validator?.release();
+  if (progress.best !== null && ended !== "cancelled") learner.store.values.set(progress.best);
+  return { state, steps, ended, weights: viewsOf(learner), learner };
+}
+
+function isDue(every: number | null, step: number, at_end: boolean): boolean {
+  return every === null ? at_end : step % every === 0;
+}
+
+interface Progress {
+  state: TrainingState;
+  /** The weights of the best validation so far; null where none is chosen by. */
+  best: Float32Array | null;
+  /** Steps of the optimiser before this job. */
+  earlier_steps: number;
+}
+
+async function beginOrResume(run: TrainingRun, { store }: Learner): Promise<Progress> {
+  const { checkpoints, optimiser } = run;
+  if (optimiser !== null) restore(store, new Map([["values", store.values], ...Object.entries(momentsOf(optimiser))]));
+  const earlier_steps = optimiser?.steps ?? 0;
+  const found = checkpoints && (await loadCheckpoint(checkpoints.dir, checkpoints.fingerprint));
+  if (found !== null) {
+    restore(store, found.tensors);
+    return { state: found.state, best: found.tensors.get("best") ?? null, earlier_steps };
+  }
+  const state: TrainingState = {
+    step: 0,
+    fingerprint: checkpoints?.fingerprint ?? "",
+    first_loss: null,
+    last_loss: null,
+    best_validation_loss: null,
+    stale_validations: 0,
+  };
+  return { state, best: null, earlier_steps };
+}
+
+function momentsOf({ first_moments, second_moments }: OptimiserState) {
+  return { first_moments, second_moments };
+}
+
+/** Remembers the best weights when stopping early is asked for: only then are other than the last ones wanted. */
+function noteValidation(progress: Progress, { store }: Learner, loss: number, patience: number | null): void {
+  const { state } = progress;
+  const better = state.best_validation_loss === null || loss < state.best_validation_loss;
+  state.stale_validations = better ? 0 : state.stale_validations + 1;
+  if (!better) return;
+  state.best_validation_loss = loss;
+  if (patience !== null) progress.best = store.values.slice();
+}
+
+interface Validator {
+  measure(signal: AbortSignal): Promise<LossReport>;
+  release(): Promise<void>;
+}
+
+async function openValidator(
+  run: TrainingRun,
+  learner: Learner,
+  { data, reference }: NonNullable<TrainingRun["validation"]>,
+): Promise<Validator> {
+  const { config, adapter, options, max_length, chunks, threads } = run;
+  const present = viewsOf(learner);
+  const scorer: SequenceScorer = await openSequenceScorer({
+    config,
+    weights: adapter ? run.weights : present,
+    ...(adapter && { adapter: { weights: present, scale: adapter.scale } }),
+    max_length,
+    max_tokens: options.max_tokens_per_micro_batch,
+    chunks,
+    threads,
+  });
+  const batch = weighted(data, unitsOf(data, options), options);
+  return {
+    async measure(signal) {
+      const sums = await scorer.score(data, data.sequences.keys(), signal);
+      return batchLoss({ data, reference, options }, batch, sums);
+    },
+    release: () => scorer.release(),
+  };
+}
+
+function viewsOf({ store }: Learner): Parameters {
+  return new Map(store.names.map((name) => [name, store.view("values", name)]));
+}
+
+function stepRecord(epoch: number, step: number, report: StepReport, milliseconds: number): TrainingRecord {
+  const { tokens, ...metrics } = report;
+  return { step, epoch, ...metrics, tokens, tokens_per_second: (tokens / milliseconds) * 1000 };
+}
+
+/** The same under the names that TRL gives to evaluations. */
+function evalRecord(epoch: number, step: number, { tokens: _tokens, ...report }: LossReport): TrainingRecord {
+  return { step, epoch, ...Object.fromEntries(Object.entries(report).map(([name, value]) => [`eval_${name}`, value])) };
+}
