@@ -91,3 +91,8 @@ export function f16Table(): Uint32Array {
   f16_table = table;
   return table;
 }
+
+/** The value of every float16, by its bits. */
+export function f16Values(): Float32Array {
+  return new Float32Array(f16Table().buffer);
+}

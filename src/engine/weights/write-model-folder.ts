@@ -36,6 +36,8 @@ export interface WriteModel {
   raw_config?: Record<string, unknown> | undefined;
   /** Further files by name, written last: in place of those of `source_dir`. */
   files?: Record<string, string> | undefined;
+  /** A last look at the folder, complete but under another name: when it throws, the folder does not appear. */
+  verify?: ((dir: string) => Promise<void>) | undefined;
   /** Whether a non-empty folder is replaced; otherwise it is refused. */
   overwrite?: boolean | undefined;
 }
@@ -57,6 +59,7 @@ export async function writeModelFolder(dir: string, model: WriteModel): Promise<
         await writeFile(join(partial, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
         if (model.source_dir !== undefined) await copyCompanions(model.source_dir, partial);
         for (const [name, text] of Object.entries(model.files ?? {})) await writeFile(join(partial, name), text);
+        await model.verify?.(partial);
       },
       { overwrite: model.overwrite },
     );

@@ -1,0 +1,130 @@
+import { stat } from "node:fs/promises";
+import { usageError } from "../../lib/errors.ts";
+import { openTokenizer } from "../../tokens/open-tokenizer.ts";
+import type { ModelConfig } from "../model/model-config.ts";
+import { parameterShapes, sizeOf } from "../model/parameters.ts";
+import { DTYPES, type Dtype } from "./dtype.ts";
+import { readGgufConfig } from "./gguf/gguf-config.ts";
+import { ggufSource } from "./gguf/gguf-source.ts";
+import { readGgufTokenizer } from "./gguf/gguf-tokenizer.ts";
+import { type GgufFile, openGguf } from "./gguf/open-gguf.ts";
+import { openModelFolder } from "./model-folder.ts";
+import type { TensorSource } from "./tensor-source.ts";
+import { badWeights, readError } from "./weights-error.ts";
+import { writeModelFolder } from "./write-model-folder.ts";
+
+export interface ImportOptions {
+  /** How the weights are written. Default: as they were stored, quantised ones as float32. */
+  dtype?: Dtype | undefined;
+  overwrite?: boolean | undefined;
+}
+
+/** What was imported. */
+export interface ImportedModel {
+  format: "safetensors" | "gguf";
+  config: ModelConfig;
+  dtype: Dtype;
+  tensors: number;
+  parameters: number;
+  /** The tokenizer's ids are below this; the model may have rows for more. */
+  vocab: number;
+  /** ggml's types with the number of tensors of each; null for a Hugging Face folder. */
+  types: Record<string, number> | null;
+}
+
+/**
+ * Makes a model folder of a Hugging Face folder or a GGUF file. Every tensor is read and must be finite, the tokenizer must open and fit the
+ * model; the folder appears whole or not at all.
+ */
+export async function importModel(source: string, dir: string, options: ImportOptions = {}): Promise<ImportedModel> {
+  const found = await stat(source).catch((error: unknown) => {
+    throw readError(source, "there is no such model", error);
+  });
+  return found.isDirectory() ? importFolder(source, dir, options) : importGguf(source, dir, options);
+}
+
+async function importFolder(source: string, dir: string, { dtype, overwrite }: ImportOptions): Promise<ImportedModel> {
+  await using model = await openModelFolder(source);
+  const { config, raw_config } = model;
+  const stored = dtype ?? model.dtype;
+  const vocab = await checkTokenizer(source, config);
+  await writeModelFolder(dir, {
+    config,
+    raw_config,
+    parameters: finite(model.source, source),
+    dtype: stored,
+    source_dir: source,
+    overwrite,
+    verify: () => model.check(),
+  });
+  return { format: "safetensors", config, dtype: stored, vocab, types: null, ...sizes(config) };
+}
+
+async function importGguf(source: string, dir: string, { dtype, overwrite }: ImportOptions): Promise<ImportedModel> {
+  await using file = await openGguf(source);
+  const config = await readGgufConfig(file);
+  const parameters = finite(ggufSource(file, config), source);
+  const types = countTypes(file);
+  const stored = dtype ?? storedDtype(types);
+  const { files, token_ids } = readGgufTokenizer(file, config);
+  let vocab = 0;
+  await writeModelFolder(dir, {
+    config,
+    raw_config: token_ids,
+    parameters,
+    dtype: stored,
+    files,
+    overwrite,
+    async verify(partial) {
+      vocab = await checkTokenizer(partial, config);
+      await file.check();
+    },
+  });
+  return { format: "gguf", config, dtype: stored, vocab, types, ...sizes(config) };
+}
+
+async function checkTokenizer(dir: string, config: ModelConfig): Promise<number> {
+  const { vocab_size } = await openTokenizer(dir);
+  if (vocab_size <= config.vocab_size) return vocab_size;
+  throw usageError({
+    code: "vocabulary_mismatch",
+    where: dir,
+    what: `the tokenizer has ids up to ${vocab_size - 1}, but the model has rows for ${config.vocab_size} tokens`,
+    fix: "put the model's own tokenizer beside it",
+  });
+}
+
+/** The source, with every number looked at: one that is not finite would make everything after it so. */
+function finite(source: TensorSource, where: string): TensorSource {
+  return {
+    shapes: source.shapes,
+    async read(name) {
+      const numbers = await source.read(name);
+      const length = numbers.length;
+      for (let i = 0; i < length; i += 1) {
+        const number = numbers[i] as number;
+        // Only infinities and NaN give no zero here, and it is faster than Number.isFinite.
+        if (number - number !== 0) throw badWeights(where, `tensor ${name} holds ${number} at place ${i}`);
+      }
+      return numbers;
+    },
+  };
+}
+
+function sizes(config: ModelConfig): { tensors: number; parameters: number } {
+  const shapes = [...parameterShapes(config).values()];
+  return { tensors: shapes.length, parameters: shapes.reduce((sum, shape) => sum + sizeOf(shape), 0) };
+}
+
+function countTypes(file: GgufFile): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of file.tensors.keys()) counts[file.typeOf(name)] = (counts[file.typeOf(name)] ?? 0) + 1;
+  return counts;
+}
+
+/** A file of one 16-bit type, beside norms in float32, stays so; quantised numbers need float32 to be exact. */
+function storedDtype(types: Record<string, number>): Dtype {
+  const others = Object.keys(types).filter((type) => type !== "F32");
+  const only = others.length === 1 ? DTYPES.find((dtype) => dtype === others[0]) : undefined;
+  return only ?? "F32";
+}
