@@ -115,6 +115,12 @@ test("a special token that only the configuration names is one token and no text
   expect(tokenizer.eos_ids[0]).toBe(hello);
 });
 
+test("half a surrogate pair is the replacement character, whose bytes these are", async () => {
+  const tokenizer = await openTokenizer(await folder());
+  expect(tokenizer.encode("a\ud83d b")).toEqual(tokenizer.encode("a\ufffd b"));
+  expect(tokenizer.decode(tokenizer.encode("\ud83d\ude42 \ude42"))).toBe("🙂 \ufffd");
+});
+
 test("ids that the vocabulary does not have are passed over", async () => {
   const tokenizer = await openTokenizer(await folder());
   expect(tokenizer.decode([TINY.vocab_size + 5, TINY.first_byte + 0x61, -1])).toBe("a");
