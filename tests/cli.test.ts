@@ -590,6 +590,8 @@ describe("what a user sees", () => {
     ["pairs", "build"],
     ["pairs", "lint"],
     ["pairs", "merge"],
+    ["model"],
+    ["model", "import"],
     ["info"],
     ["info", "components"],
   ];

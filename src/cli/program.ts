@@ -38,6 +38,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addRunCommands(add, withConfig);
   addPairsCommands(program, add);
   addTrainCommand(add);
+  addModelCommands(program, add);
   withConfig(
     add("validate [config]", "check a configuration; calls no model", () => import("./commands/validate.ts")),
   ).option("--print-schema", "print the JSON Schema of the configuration, for editors");
@@ -139,6 +140,18 @@ function addTrainCommand(add: Add): void {
   for (const [name, description] of TRAINING_FLAGS) {
     train.option(`--${name.replaceAll("_", "-")} <value>`, description);
   }
+}
+
+function addModelCommands(program: Command, add: Add): void {
+  const model = program.command("model").description("models on this machine: import");
+  add(
+    "import <source> <dir>",
+    "a Hugging Face folder or a .gguf file as a model to train and run; checks every tensor",
+    () => import("./commands/model-import.ts"),
+    model,
+  )
+    .option("--dtype <dtype>", "f32, bf16 or f16; as stored unless told, and f32 for quantised weights")
+    .option("--overwrite", "replace what is in the folder");
 }
 
 /** The flags that were typed: defaults are for the help text, each command knows its own. */

@@ -17,6 +17,10 @@ export interface ImportOptions {
   /** How the weights are written. Default: as they were stored, quantised ones as float32. */
   dtype?: Dtype | undefined;
   overwrite?: boolean | undefined;
+  /** Looked at between tensors. */
+  signal?: AbortSignal | undefined;
+  /** Told after each tensor how many are done. */
+  onTensor?: ((done: number, all: number) => void) | undefined;
 }
 
 /** What was imported. */
@@ -43,44 +47,44 @@ export async function importModel(source: string, dir: string, options: ImportOp
   return found.isDirectory() ? importFolder(source, dir, options) : importGguf(source, dir, options);
 }
 
-async function importFolder(source: string, dir: string, { dtype, overwrite }: ImportOptions): Promise<ImportedModel> {
+async function importFolder(source: string, dir: string, options: ImportOptions): Promise<ImportedModel> {
   await using model = await openModelFolder(source);
   const { config, raw_config } = model;
-  const stored = dtype ?? model.dtype;
+  const dtype = options.dtype ?? model.dtype;
   const vocab = await checkTokenizer(source, config);
   await writeModelFolder(dir, {
     config,
     raw_config,
-    parameters: finite(model.source, source),
-    dtype: stored,
+    parameters: checked(model.source, source, options),
+    dtype,
     source_dir: source,
-    overwrite,
+    overwrite: options.overwrite,
     verify: () => model.check(),
   });
-  return { format: "safetensors", config, dtype: stored, vocab, types: null, ...sizes(config) };
+  return { format: "safetensors", config, dtype, vocab, types: null, ...sizes(config) };
 }
 
-async function importGguf(source: string, dir: string, { dtype, overwrite }: ImportOptions): Promise<ImportedModel> {
+async function importGguf(source: string, dir: string, options: ImportOptions): Promise<ImportedModel> {
   await using file = await openGguf(source);
   const config = await readGgufConfig(file);
-  const parameters = finite(ggufSource(file, config), source);
+  const parameters = checked(ggufSource(file, config), source, options);
   const types = countTypes(file);
-  const stored = dtype ?? storedDtype(types);
+  const dtype = options.dtype ?? storedDtype(types);
   const { files, token_ids } = readGgufTokenizer(file, config);
   let vocab = 0;
   await writeModelFolder(dir, {
     config,
     raw_config: token_ids,
     parameters,
-    dtype: stored,
+    dtype,
     files,
-    overwrite,
+    overwrite: options.overwrite,
     async verify(partial) {
       vocab = await checkTokenizer(partial, config);
       await file.check();
     },
   });
-  return { format: "gguf", config, dtype: stored, vocab, types, ...sizes(config) };
+  return { format: "gguf", config, dtype, vocab, types, ...sizes(config) };
 }
 
 async function checkTokenizer(dir: string, config: ModelConfig): Promise<number> {
@@ -95,20 +99,28 @@ async function checkTokenizer(dir: string, config: ModelConfig): Promise<number>
 }
 
 /** The source, with every number looked at: one that is not finite would make everything after it so. */
-function finite(source: TensorSource, where: string): TensorSource {
+function checked(source: TensorSource, where: string, { signal, onTensor }: ImportOptions): TensorSource {
+  let done = 0;
   return {
     shapes: source.shapes,
     async read(name) {
+      signal?.throwIfAborted();
       const numbers = await source.read(name);
-      const length = numbers.length;
-      for (let i = 0; i < length; i += 1) {
-        const number = numbers[i] as number;
-        // Only infinities and NaN give no zero here, and it is faster than Number.isFinite.
-        if (number - number !== 0) throw badWeights(where, `tensor ${name} holds ${number} at place ${i}`);
-      }
+      refuseNonFinite(numbers, name, where);
+      done += 1;
+      onTensor?.(done, source.shapes.size);
       return numbers;
     },
   };
+}
+
+function refuseNonFinite(numbers: Float32Array, name: string, where: string): void {
+  const length = numbers.length;
+  for (let i = 0; i < length; i += 1) {
+    const number = numbers[i] as number;
+    // Only infinities and NaN give no zero here, and it is faster than Number.isFinite.
+    if (number - number !== 0) throw badWeights(where, `tensor ${name} holds ${number} at place ${i}`);
+  }
 }
 
 function sizes(config: ModelConfig): { tensors: number; parameters: number } {
