@@ -1,13 +1,13 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts under test hold variables
-import { spawnSync } from "node:child_process";
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunRecord } from "../src/records/run.ts";
 import { type ModelServer, startModelServer } from "../src/testing/model-server.ts";
 import type { Fault } from "../src/testing/model-server-fault.ts";
 import type { ModelRequest } from "../src/testing/model-server-reply.ts";
+import { mayMount, mounted } from "./support/disk.ts";
 import { candidateSeed, guessReply, placeOf } from "./support/guesses.ts";
 import { jsonOf } from "./support/program.ts";
 import {
@@ -444,29 +444,4 @@ async function freeUrl(): Promise<string> {
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
   return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/v1`;
-}
-
-/** Mounting takes root and a kernel that lets it; elsewhere these tests are skipped. */
-function mayMount(): boolean {
-  if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
-  const probe = spawnSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
-  return probe.status === 0;
-}
-
-interface Disk extends Disposable {
-  remount(options: string): void;
-}
-
-/** A small disk of its own at this place. */
-async function mounted(dir: string, options: string): Promise<Disk> {
-  await mkdir(dir, { recursive: true });
-  const mount = (...args: string[]) => {
-    const { status, stderr } = spawnSync("mount", args, { encoding: "utf8", cwd: dirname(dir) });
-    if (status !== 0) throw new Error(stderr);
-  };
-  mount("-t", "tmpfs", "-o", options, "tmpfs", dir);
-  return {
-    remount: (changed) => mount("-o", `remount,${changed}`, dir),
-    [Symbol.dispose]: () => void spawnSync("umount", ["-l", dir]),
-  };
 }

@@ -21,6 +21,8 @@ export const TrainingState = z.strictObject({
   best_validation_loss: z.number().nullable(),
   /** Validations since the best one. */
   stale_validations: z.int().nonnegative(),
+  /** The step of the last validation. */
+  validated_step: z.int().nonnegative(),
 });
 export type TrainingState = z.infer<typeof TrainingState>;
 

@@ -59,54 +59,70 @@ export async function runTraining(run: TrainingRun, events: TrainingEvents): Pro
   const progress = await beginOrResume(run, learner);
   const validator = run.validation && (await openValidator(run, learner, run.validation));
   const { state } = progress;
-  let order = epochOrder(units.length, 0, options);
-  let order_of = 0;
-  let saved = state.step;
-  const save = async () => {
-    if (run.checkpoints !== null && saved !== state.step) {
-      await saveCheckpoint(run.checkpoints.dir, { state, tensors: tensorsOf(learner.store, progress.best) });
-    }
-    saved = state.step;
-  };
+  const is_due = (every: number | null) =>
+    every === null ? state.step % per_epoch === 0 || state.step === steps : state.step % every === 0;
+  let order: { epoch: number; units: Uint32Array } | undefined;
 
-  let ended: TrainingOutcome["ended"] = "finished";
-  while (state.step < steps) {
-    if (events.signal.aborted) {
-      ended = "cancelled";
-      break;
-    }
+  async function learn(): Promise<void> {
     const epoch = Math.floor(state.step / per_epoch);
-    if (epoch !== order_of) order = epochOrder(units.length, epoch, options);
-    order_of = epoch;
-    const batch = batchAt(data, units, order, state.step % per_epoch, options);
-    const rate = learningRate(options, state.step, steps);
+    if (order?.epoch !== epoch) order = { epoch, units: epochOrder(units.length, epoch, options) };
+    const batch = batchAt(data, units, order.units, state.step % per_epoch, options);
     const began = run.now();
+    const rate = learningRate(options, state.step, steps);
     const report = await learner.learn(batch, progress.earlier_steps + state.step + 1, rate);
     state.step += 1;
     state.first_loss ??= report.loss;
     state.last_loss = report.loss;
     events.record(stepRecord(state.step / per_epoch, state.step, report, run.now() - began), steps);
-    const at_end = state.step % per_epoch === 0 || state.step === steps;
-    if (validator !== null && isDue(options.validation_every, state.step, at_end)) {
-      const measured = await validator.measure(events.signal);
-      events.record(evalRecord(state.step / per_epoch, state.step, measured), steps);
-      noteValidation(progress, learner, measured.loss, options.early_stopping_patience);
-    }
-    if (isDue(options.checkpoint_every, state.step, at_end)) await save();
-    const { early_stopping_patience: patience } = options;
-    if (patience !== null && state.stale_validations >= patience) {
-      ended = "stopped_early";
-      break;
-    }
   }
-  if (ended === "cancelled") await save();
+
+  /** Also the first thing after a stop that came between a step and its validation. */
+  async function validate(): Promise<void> {
+    if (validator === null || state.validated_step === state.step || !is_due(options.validation_every)) return;
+    const measured = await validator.measure(events.signal);
+    state.validated_step = state.step;
+    noteValidation(progress, learner, measured.loss, options.early_stopping_patience);
+    events.record(evalRecord(state.step / per_epoch, state.step, measured), steps);
+  }
+
+  const ended = await untilDone(events.signal, async () => {
+    if (state.step > 0) {
+      await validate();
+      if (is_due(options.checkpoint_every)) await save(run, learner, progress);
+    }
+    const { early_stopping_patience: patience } = options;
+    if (patience !== null && state.stale_validations >= patience) return "stopped_early";
+    if (state.step >= steps) return "finished";
+    events.signal.throwIfAborted();
+    await learn();
+    return undefined;
+  });
+  if (ended === "cancelled") await save(run, learner, progress);
   await validator?.release();
   if (progress.best !== null && ended !== "cancelled") learner.store.values.set(progress.best);
   return { state, steps, ended, weights: viewsOf(learner), learner };
 }
 
-function isDue(every: number | null, step: number, at_end: boolean): boolean {
-  return every === null ? at_end : step % every === 0;
+type Ended = TrainingOutcome["ended"];
+
+/** Goes on until a turn says how it ended, or the signal stopped one. */
+async function untilDone(signal: AbortSignal, turn: () => Promise<Ended | undefined>): Promise<Ended> {
+  try {
+    for (;;) {
+      const ended = await turn();
+      if (ended !== undefined) return ended;
+    }
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return "cancelled";
+    throw error;
+  }
+}
+
+async function save({ checkpoints }: TrainingRun, { store }: Learner, progress: Progress): Promise<void> {
+  const { state, best, saved_step } = progress;
+  if (checkpoints === null || saved_step === state.step) return;
+  await saveCheckpoint(checkpoints.dir, { state, tensors: tensorsOf(store, best) });
+  progress.saved_step = state.step;
 }
 
 interface Progress {
@@ -115,6 +131,8 @@ interface Progress {
   best: Float32Array | null;
   /** Steps of the optimiser before this job. */
   earlier_steps: number;
+  /** The step of the newest checkpoint. */
+  saved_step: number;
 }
 
 async function beginOrResume(run: TrainingRun, { store }: Learner): Promise<Progress> {
@@ -124,7 +142,7 @@ async function beginOrResume(run: TrainingRun, { store }: Learner): Promise<Prog
   const found = checkpoints && (await loadCheckpoint(checkpoints.dir, checkpoints.fingerprint));
   if (found !== null) {
     restore(store, found.tensors);
-    return { state: found.state, best: found.tensors.get("best") ?? null, earlier_steps };
+    return { state: found.state, best: found.tensors.get("best") ?? null, earlier_steps, saved_step: found.state.step };
   }
   const state: TrainingState = {
     step: 0,
@@ -133,8 +151,9 @@ async function beginOrResume(run: TrainingRun, { store }: Learner): Promise<Prog
     last_loss: null,
     best_validation_loss: null,
     stale_validations: 0,
+    validated_step: 0,
   };
-  return { state, best: null, earlier_steps };
+  return { state, best: null, earlier_steps, saved_step: 0 };
 }
 
 function momentsOf({ first_moments, second_moments }: OptimiserState) {

@@ -48,7 +48,7 @@ export async function trainModel(job: TrainingJob, options: TrainModelOptions = 
   const metrics_file = join(work_dir, METRICS_FILE);
   const { outcome, records } = await recorded(run, { metrics_file, signal, on_event });
   try {
-    if (outcome.ended === "cancelled") throw cancelled(outcome, job);
+    if (outcome.ended === "cancelled") throw cancelled(job, `after step ${outcome.state.step} of ${outcome.steps}`);
     on_event({ event: "stage", stage: "writing", detail: job.output });
     const result = resultOf(job, outcome, loaded, records, (clock.now() - began) / 1000);
     await writeTrained(job, { model, outcome, run, metrics_file, result });
@@ -106,11 +106,11 @@ interface Listening {
   on_event: (event: TrainingEvent) => void;
 }
 
-function cancelled({ state, steps }: TrainingOutcome, job: TrainingJob): PairwrightError {
+function cancelled(job: TrainingJob, when: string): PairwrightError {
   return new PairwrightError({
     code: "training_cancelled",
     where: job.output,
-    what: `stopped after step ${state.step} of ${steps}; nothing is lost`,
+    what: `stopped ${when}; nothing is lost`,
     fix: "give the same command with --resume to go on",
     exit_code: EXIT.interrupted,
   });
