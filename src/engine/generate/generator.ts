@@ -1,0 +1,153 @@
+import { PairwrightError, usageError } from "../../lib/errors.ts";
+import type { Tokenizer } from "../../tokens/tokenizer.ts";
+import type { ModelConfig } from "../model/model-config.ts";
+import type { Parameters } from "../model/parameters.ts";
+import { tokenChooser } from "./choose-token.ts";
+import { type Decoder, openDecoder } from "./decoder.ts";
+import { type GenerateOptions, Job } from "./job.ts";
+import { cacheBytes } from "./key-value-cache.ts";
+import { type Completion, checkRequest, type GenerationRequest } from "./request.ts";
+import { rowsNeeded, Scheduler } from "./scheduler.ts";
+import type { WeightFormat } from "./serving-weights.ts";
+
+export interface GeneratorOptions {
+  config: ModelConfig;
+  /** Copied: the caller's may be let go. An adapter has to be merged into them before. */
+  parameters: Parameters;
+  /** Makes text of tokens, and says which tokens end a text. Without it there are token ids only. */
+  tokenizer?: Tokenizer | undefined;
+  threads: number;
+  /** Candidates that run at once; others wait for room. */
+  max_batch: number;
+  /** Tokens of prompt and reply together: at most the model's `max_position_embeddings`, and that unless told. */
+  max_length?: number | undefined;
+  weights?: WeightFormat | undefined;
+  /**
+   * The text of a request is the same whatever else runs beside it. Rows are computed together where this machine gives
+   * the same bits then (tried when the generator opens), and one by one where not.
+   */
+  batch_invariant?: boolean | undefined;
+  /** What the key-value cache may take; 4 GiB unless told. */
+  max_cache_bytes?: number | undefined;
+}
+
+/** Runs a model for many requests at once. */
+export interface Generator {
+  readonly max_length: number;
+  /**
+   * The candidates of a request, in order. Errors: `bad_request` and `prompt_too_long` before anything is run;
+   * `bad_logits`; `generator_closed`.
+   */
+  generate(request: GenerationRequest, options?: GenerateOptions): Promise<Completion[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a model for generation. A step of all running candidates blocks the event loop, and nothing longer does.
+ *
+ * Randomness belongs to the request: a token depends on seed, candidate and place. Whether logits depend on the batch's
+ * shape was measured (Xeon with AVX-512, one and two threads, f32, int8 and int4, 1 to 32 rows): not in one bit, as packed
+ * weights are gone through the same way for any number of rows. Weights that are not packed, as in training, differ in
+ * the last bits between one row and several, and a prompt that is filled up to another one's length may differ too; so
+ * weights are packed here and only prompts of equal length are read together. `batch_invariant` checks this where it runs.
+ */
+export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
+  const { config, tokenizer, threads, max_batch, weights = "f32" } = options;
+  const max_length = lengthOf(options);
+  const rows = rowsNeeded(max_batch, max_length);
+  checkMemory(options, rows, max_length);
+  const decoder = await openDecoder({
+    config,
+    parameters: options.parameters,
+    weights,
+    threads,
+    rows,
+    length: max_length,
+  });
+  const rows_alone = options.batch_invariant === true && !(await rowsAreIndependent(decoder, max_batch));
+  return generatorOf(decoder, { max_batch, rows_alone, tokenizer });
+}
+
+/** A generator over any decoder. */
+export function generatorOf(
+  decoder: Decoder,
+  { max_batch, rows_alone, tokenizer }: { max_batch: number; rows_alone: boolean; tokenizer?: Tokenizer | undefined },
+): Generator {
+  const scheduler = new Scheduler(decoder, { max_batch, rows_alone });
+  const tools = { choose: tokenChooser(decoder.vocab_size), tokenizer };
+  const limits = {
+    vocab_size: decoder.vocab_size,
+    max_length: decoder.length,
+    stop_token_ids: tokenizer?.eos_ids ?? [],
+  };
+  let closing: Promise<void> | undefined;
+  return {
+    max_length: decoder.length,
+    async generate(request, options = {}) {
+      const checked = checkRequest(request, limits);
+      if (closing !== undefined) throw closedError();
+      if (checked.stop.length > 0 && !tokenizer) throw needsTokenizer();
+      const job = new Job(checked, options, tools);
+      if (!job.over) scheduler.add(job);
+      return job.result;
+    },
+    close() {
+      closing ??= scheduler.stop(closedError()).then(() => decoder.close());
+      return closing;
+    },
+  };
+}
+
+/** Whether the last of several rows gives the very bits that it gives alone. */
+export async function rowsAreIndependent(decoder: Decoder, max_batch: number): Promise<boolean> {
+  const token = (row: number) => (row * 7919) % decoder.vocab_size;
+  for (const count of new Set([2, 3, 4, 5, 6, 7, 8, 12, 16, max_batch])) {
+    if (count > max_batch) continue;
+    const tokens = Int32Array.from({ length: count }, (_, row) => token(row));
+    const together = await decoder.run({ first: 0, tokens, past: new Int32Array(count) });
+    const last = together.slice((count - 1) * decoder.vocab_size);
+    const own = { first: 0, tokens: Int32Array.of(token(count - 1)), past: Int32Array.of(0) };
+    const alone = await decoder.run(own);
+    if (last.some((value, id) => value !== alone[id])) return false;
+  }
+  return true;
+}
+
+function lengthOf({ config, max_length }: GeneratorOptions): number {
+  const most = config.max_position_embeddings;
+  if (max_length === undefined || max_length <= most) return max_length ?? most;
+  throw usageError({
+    code: "bad_request",
+    where: "max_length",
+    what: `the model was made for ${most} tokens, and ${max_length} are asked for`,
+    fix: `give at most ${most}`,
+  });
+}
+
+function checkMemory(
+  { config, max_cache_bytes = 4 * 2 ** 30, max_batch }: GeneratorOptions,
+  rows: number,
+  length: number,
+) {
+  const bytes = cacheBytes(config, rows, length);
+  if (bytes <= max_cache_bytes) return;
+  const mib = (size: number) => `${Math.ceil(size / 2 ** 20)} MiB`;
+  throw usageError({
+    code: "cache_too_large",
+    what: `keys and values of ${max_batch} texts of ${length} tokens take ${mib(bytes)}, and ${mib(max_cache_bytes)} are allowed`,
+    fix: "give a smaller max_length or max_batch",
+  });
+}
+
+function closedError(): PairwrightError {
+  return new PairwrightError({ code: "generator_closed", what: "the model was closed while a request waited for it" });
+}
+
+function needsTokenizer(): PairwrightError {
+  return usageError({
+    code: "bad_request",
+    where: "stop",
+    what: "stop strings need a tokenizer, and there is none",
+    fix: "give stop_token_ids",
+  });
+}
