@@ -4,6 +4,7 @@ export default defineConfig({
   resolve: {
     alias: {
       "pairwright/testing": new URL("./src/testing/index.ts", import.meta.url).pathname,
+      "pairwright/engine": new URL("./src/engine/index.ts", import.meta.url).pathname,
       pairwright: new URL("./src/index.ts", import.meta.url).pathname,
     },
   },

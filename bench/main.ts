@@ -3,6 +3,8 @@ const BENCHMARKS: Record<string, () => Promise<unknown>> = {
   help: () => import("./help.ts"),
   collect: () => import("./collect.ts"),
   pairs: () => import("./pairs.ts"),
+  generate: () => import("./generate.ts"),
+  train: () => import("./train.ts"),
 };
 
 const named = process.argv.slice(2);

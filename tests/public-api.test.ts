@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { expect, expectTypeOf, test } from "vitest";
+import * as engine from "../src/engine/index.ts";
 import type { BuildArguments, RunContext, Scorer, WorkflowFunction } from "../src/index.ts";
 import * as entry from "../src/index.ts";
 import * as testing from "../src/testing/index.ts";
@@ -25,9 +26,30 @@ test("the public names are these and no others", () => {
   expect(Object.keys(testing).sort()).toEqual(["scriptedModel", "startModelServer"]);
 });
 
-test("the package has three entries and one command", async () => {
+test("the engine's names are these and no others", () => {
+  expect(Object.keys(engine).sort()).toEqual([
+    "TrainingJob",
+    "TrainingOptions",
+    "createRowEncoder",
+    "initialWeights",
+    "mergeAdapter",
+    "openChatTemplate",
+    "openGenerator",
+    "openSequenceScorer",
+    "openTokenizer",
+    "readAdapter",
+    "readModelFolder",
+    "trainInProcess",
+    "trainModel",
+    "trainingDataBuilder",
+    "writeAdapter",
+    "writeModelFolder",
+  ]);
+});
+
+test("the package has four entries and one command", async () => {
   const manifest = JSON.parse(await readFile("package.json", "utf8")) as Record<string, object>;
-  expect(Object.keys(manifest.exports ?? {})).toEqual([".", "./testing", "./package.json"]);
+  expect(Object.keys(manifest.exports ?? {})).toEqual([".", "./engine", "./testing", "./package.json"]);
   expect(manifest.bin).toEqual({ pairwright: "dist/cli/main.js" });
 });
 
