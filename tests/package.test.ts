@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { startModelServer } from "pairwright/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { trainingPlace } from "../src/engine/__fixtures__/model-folder.ts";
 
 const run = promisify(execFile);
 const MAX_PACKAGES = 45;
@@ -12,23 +14,33 @@ const MAX_UNPACKED_BYTES = 2_000_000;
 
 let dir = "";
 let installed = "";
+let tarball = "";
 
 // The package as its users get it: packed, and installed into a folder that knows nothing of this repository.
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "pairwright-package-"));
   const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", dir]);
   const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
-  await writeFile(join(dir, "package.json"), JSON.stringify({ name: "user", private: true }));
-  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(dir, filename)], { cwd: dir });
+  tarball = join(dir, filename);
+  await install(dir);
   installed = join(dir, "node_modules", "pairwright");
 }, 180_000);
 
+/** Installs the package into a folder, and with nothing told about scripts: a user tells nothing either. */
+async function install(folder: string, ...flags: string[]): Promise<void> {
+  await writeFile(join(folder, "package.json"), JSON.stringify({ name: "user", private: true }));
+  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", ...flags, tarball], { cwd: folder });
+}
+
 afterAll(async () => {
   if (dir !== "") await rm(dir, { recursive: true });
+  await rm(`${dir}-bare`, { recursive: true, force: true });
 });
 
+/** A shipped model counts apart. */
 async function bytesOf(folder: string): Promise<number> {
-  const names = await readdir(folder, { recursive: true });
+  const all = await readdir(folder, { recursive: true });
+  const names = all.filter((name) => !name.includes("base-model"));
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
@@ -76,3 +88,36 @@ test("the quickstart makes pairs, copied out of the package into the user's fold
   const lines = (await readFile(join(dir, result.run_dir, "pairs.jsonl"), "utf8")).trim().split("\n");
   expect(lines).toHaveLength(result.pairs);
 });
+
+test("the engine trains from the installed package", async () => {
+  await using place = await trainingPlace();
+  const { stdout } = await run(
+    join(dir, "node_modules", ".bin", "pairwright"),
+    ["train", "--model", place.model, "--dataset", place.dataset, "--output", place.output, "--epochs", "1", "--json"],
+    { cwd: dir },
+  );
+  expect(JSON.parse(stdout)).toMatchObject({ steps: 12, model: place.output });
+});
+
+test("without the native library all but the engine works, and the engine says what to type", async () => {
+  // Beside the other folder, not in it: Node looks for packages in the folders above, too.
+  const bare = `${dir}-bare`;
+  await mkdir(bare);
+  await install(bare, "--omit=optional");
+  expect(existsSync(join(bare, "node_modules", "onnxruntime-node"))).toBe(false);
+  const command = join(bare, "node_modules", ".bin", "pairwright");
+  expect((await run(command, ["info", "components"], { cwd: bare })).stdout).toContain("best_of_n_selection");
+
+  await using place = await trainingPlace();
+  const ended = await run(
+    command,
+    ["train", "--model", place.model, "--dataset", place.dataset, "--output", place.output],
+    { cwd: bare },
+  ).catch((error: unknown) => error);
+  expect(ended).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(
+      /error\[engine_missing\].*\n {2}fix: npm install onnxruntime-node@1\.30 --ignore-scripts/,
+    ),
+  });
+}, 120_000);
