@@ -29,6 +29,12 @@ export function configJson(
   };
 }
 
+/** The text of the file. transformers 4 warns where a factor is written as a whole number. */
+export function configText(config: Record<string, unknown>): string {
+  const text = JSON.stringify(config, null, 2);
+  return `${text.replace(/("(?:\w+_)?(?:factor|theta)": \d+)(?=,?\n)/g, "$1.0")}\n`;
+}
+
 function biasKeys({ model_type, attention_bias }: ModelConfig): Record<string, unknown> {
   const written = { llama: ["none", "qkvo"], qwen2: ["qkv"], mistral: ["none"] }[model_type];
   if (!written.includes(attention_bias)) {

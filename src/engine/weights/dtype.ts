@@ -8,7 +8,7 @@ export function bytesOf(dtype: Dtype): number {
   return dtype === "F32" ? 4 : 2;
 }
 
-/** The largest number that is finite in float16. */
+/** The largest number that is finite in float16; what is nearer to the step above it, 65,536, becomes infinity. */
 export const MAX_F16 = 65_504;
 
 /** Numbers of the 16-bit kinds, as their bits, to float32. Exact, infinities and NaN included. `from` and `into` are equally long. */
@@ -28,12 +28,13 @@ export function widen(dtype: "F16" | "BF16", from: Uint16Array, into: Float32Arr
  * infinity; a NaN stays a NaN. `from` and `into` are equally long.
  */
 export function narrow(dtype: "F16" | "BF16", from: Float32Array, into: Uint16Array): void {
-  const bits = new Uint32Array(from.buffer, from.byteOffset, from.length);
+  // Signed: V8 keeps a word of 32 bits as a plain integer only when it is.
+  const bits = new Int32Array(from.buffer, from.byteOffset, from.length);
   if (dtype === "BF16") narrowToBf16(bits, into);
   else narrowToF16(bits, into);
 }
 
-function narrowToBf16(from: Uint32Array, into: Uint16Array): void {
+function narrowToBf16(from: Int32Array, into: Uint16Array): void {
   const length = from.length;
   for (let i = 0; i < length; i += 1) {
     const bits = from[i] as number;
@@ -43,30 +44,32 @@ function narrowToBf16(from: Uint32Array, into: Uint16Array): void {
   }
 }
 
-function narrowToF16(from: Uint32Array, into: Uint16Array): void {
+function narrowToF16(from: Int32Array, into: Uint16Array): void {
   const length = from.length;
-  for (let i = 0; i < length; i += 1) into[i] = f16Bits(from[i] as number);
+  for (let i = 0; i < length; i += 1) {
+    const bits = from[i] as number;
+    const size = bits & 0x7fff_ffff;
+    const sign = (bits >>> 16) & 0x8000;
+    if (size >= 0x3880_0000 && size < 0x477f_f000) {
+      const rebased = size - 0x3800_0000;
+      into[i] = sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
+    } else into[i] = sign | outsideF16(size);
+  }
 }
 
-/** One float32's bits to float16's. */
-function f16Bits(bits: number): number {
-  const sign = (bits >>> 16) & 0x8000;
-  const size = bits & 0x7fff_ffff;
-  if (size > 0x7f80_0000) return sign | 0x7e00;
+/** Float16's bits of a float32 that is too big or too small for an ordinary one; both without sign. */
+function outsideF16(size: number): number {
+  if (size > 0x7f80_0000) return 0x7e00;
   // From 65,520 on, the nearest float16 is infinity.
-  if (size >= 0x477f_f000) return sign | 0x7c00;
-  if (size >= 0x3880_0000) {
-    const rebased = size - 0x3800_0000;
-    return sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
-  }
+  if (size >= 0x477f_f000) return 0x7c00;
   // Subnormal: a multiple of 2^-24. Below half of that it is zero.
-  if (size < 0x3300_0000) return sign;
+  if (size < 0x3300_0000) return 0;
   const shift = 126 - (size >>> 23);
   const digits = (size & 0x7f_ffff) | 0x80_0000;
   const kept = digits >>> shift;
   const rest = digits & ((1 << shift) - 1);
   const half = 1 << (shift - 1);
-  return sign | (kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0));
+  return kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0);
 }
 
 let f16_table: Uint32Array | undefined;

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { randomParameters, tinyConfig } from "../../../tests/support/tiny-model.ts";
 import type { Tensor } from "../model/parameters.ts";
 import { readConfig } from "../model/read-config.ts";
-import { configJson } from "./config-json.ts";
+import { configJson, configText } from "./config-json.ts";
 import { readModelFolder } from "./model-folder.ts";
 import { type TensorSource, tensorSource } from "./tensor-source.ts";
 import { writeModelFolder } from "./write-model-folder.ts";
@@ -58,6 +58,15 @@ describe("config.json", () => {
     expect(written).toMatchObject({ architectures: ["LlamaForCausalLM"], torch_dtype: "float32" });
     expect(written).not.toHaveProperty("rope_parameters");
     expect(written).not.toHaveProperty("dtype");
+  });
+
+  test("factors are written as Python writes floats: transformers 4 warns of whole numbers", () => {
+    const text = configText(configJson(tinyConfig({ rope_scaling: llama3 }), { dtype: "F32" }));
+    expect(text).toContain('"rope_theta": 10000.0,');
+    expect(text).toContain('"factor": 8.0,');
+    expect(text).toContain('"low_freq_factor": 1.0,');
+    expect(text).toContain('"original_max_position_embeddings": 32\n');
+    expect(readConfig(JSON.parse(text), "config.json").rope_scaling).toEqual(llama3);
   });
 
   test("biases that no class of transformers has are refused", () => {

@@ -5,7 +5,7 @@ import { isFile } from "../../lib/files.ts";
 import { writeFolderWhole } from "../../lib/whole-folder.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { type Parameters, parameterShapes } from "../model/parameters.ts";
-import { configJson } from "./config-json.ts";
+import { configJson, configText } from "./config-json.ts";
 import type { Dtype } from "./dtype.ts";
 import { type TensorSource, tensorSource } from "./tensor-source.ts";
 import { writeError } from "./weights-error.ts";
@@ -56,7 +56,7 @@ export async function writeModelFolder(dir: string, model: WriteModel): Promise<
       dir,
       async (partial) => {
         await writeTensorFile(join(partial, "model.safetensors"), ordered, { dtype: model.dtype });
-        await writeFile(join(partial, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+        await writeFile(join(partial, "config.json"), configText(config));
         if (model.source_dir !== undefined) await copyCompanions(model.source_dir, partial);
         for (const [name, text] of Object.entries(model.files ?? {})) await writeFile(join(partial, name), text);
         await model.verify?.(partial);

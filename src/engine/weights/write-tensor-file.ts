@@ -7,6 +7,9 @@ import type { TensorSource } from "./tensor-source.ts";
 /** Numbers that are narrowed and written at once. */
 const BLOCK = 1 << 20;
 
+/** Halfway from float16's largest number to the next step: from here on, the nearest is infinity. */
+const OVERFLOW = MAX_F16 + 16;
+
 export interface TensorFileOptions {
   dtype: Dtype;
   /** Texts for the header's `__metadata__`. transformers 4 wants `format: pt`, which is always there. */
@@ -78,8 +81,7 @@ function refuseOverflow(numbers: Float32Array, name: string): void {
   const length = numbers.length;
   for (let i = 0; i < length; i += 1) {
     const number = numbers[i] as number;
-    // 65,520 is halfway to the next step, which is infinity.
-    if (Math.abs(number) >= MAX_F16 + 16 && Number.isFinite(number)) {
+    if ((number >= OVERFLOW || number <= -OVERFLOW) && Number.isFinite(number)) {
       throw usageError({
         code: "f16_overflow",
         where: name,
