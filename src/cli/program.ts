@@ -39,6 +39,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addPairsCommands(program, add);
   addTrainCommand(add);
   addModelCommands(program, add);
+  addGenerateCommand(add);
   withConfig(
     add("validate [config]", "check a configuration; calls no model", () => import("./commands/validate.ts")),
   ).option("--print-schema", "print the JSON Schema of the configuration, for editors");
@@ -152,6 +153,23 @@ function addModelCommands(program: Command, add: Add): void {
   )
     .option("--dtype <dtype>", "f32, bf16 or f16; as stored unless told, and f32 for quantised weights")
     .option("--overwrite", "replace what is in the folder");
+}
+
+function addGenerateCommand(add: Add): void {
+  add("generate", "text from a model on this machine", () => import("./commands/generate.ts"))
+    .option("--model <dir>", "the folder of a model")
+    .option("--adapter <dir>", "a LoRA adapter to add to it")
+    .option("--prompt <text...>", "what to reply to (repeatable)")
+    .option("--raw", "go on from the prompt's text; without it, it is one user's message in the model's chat template")
+    .option("--n <n>", "replies to each prompt", "1")
+    .option("--max-tokens <n>", "of a reply", "256")
+    .option("--temperature <t>", "0 takes the likeliest token always", "1")
+    .option("--top-p <p>", "only the likeliest tokens that together have this share", "1")
+    .option("--top-k <k>", "only the k likeliest tokens; 0 for all", "0")
+    .option("--stop <text...>", "end before this text (repeatable)")
+    .option("--seed <n>", "decides every random choice", "0")
+    .option("--weights <format>", "f32, int8 or int4: smaller is faster, and rounded", "f32")
+    .option("--threads <n>", "one a processor unless told");
 }
 
 /** The flags that were typed: defaults are for the help text, each command knows its own. */

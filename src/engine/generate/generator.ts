@@ -131,7 +131,7 @@ function checkMemory(
 ) {
   const bytes = cacheBytes(config, rows, length);
   if (bytes <= max_cache_bytes) return;
-  const mib = (size: number) => `${Math.ceil(size / 2 ** 20)} MiB`;
+  const mib = (size: number) => `${(size / 2 ** 20).toPrecision(3)} MiB`;
   throw usageError({
     code: "cache_too_large",
     what: `keys and values of ${max_batch} texts of ${length} tokens take ${mib(bytes)}, and ${mib(max_cache_bytes)} are allowed`,
