@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GGML_TYPES } from "../../src/engine/weights/gguf/dequantise.ts";
@@ -69,6 +69,11 @@ const TEXTS = [
   "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 ﬁ ﷺ ㍿",
 ];
 
+/** See `sentencepiece.test.ts`. */
+const PIECES = JSON.parse(
+  await readFile(new URL("../../src/engine/weights/gguf/__fixtures__/sentencepiece.json", import.meta.url), "utf8"),
+) as { pieces: string[]; scores: number[]; types: number[]; texts: string[]; ids: number[][] };
+
 interface Tokens {
   file: number[][];
   folder: number[][];
@@ -102,6 +107,22 @@ function randomBlocks(bytes: number, seed: number): Uint8Array {
   return blocks;
 }
 
+/** A model with the vocabulary that the sentencepiece package trained. */
+async function writeSentencePiece(path: string): Promise<void> {
+  const config = tinyConfig({ vocab_size: PIECES.pieces.length });
+  const file = ggufOf(config, randomParameters(config));
+  Object.assign(file.metadata, {
+    "tokenizer.ggml.model": { text: "llama" },
+    "tokenizer.ggml.pre": { text: "default" },
+    "tokenizer.ggml.tokens": { texts: PIECES.pieces },
+    "tokenizer.ggml.scores": { f32s: PIECES.scores },
+    "tokenizer.ggml.token_type": { i32s: PIECES.types },
+    "tokenizer.ggml.unknown_token_id": { u32: 0 },
+  });
+  delete file.metadata["tokenizer.ggml.merges"];
+  await writeGguf(path, file);
+}
+
 async function prepare(made: PythonEnv): Promise<void> {
   dir = await temporaryFolder("gguf");
   const blocks: Record<string, string> = {};
@@ -116,7 +137,12 @@ async function prepare(made: PythonEnv): Promise<void> {
   }
   const real = await smolLm2Gguf(made);
   smol = await importModel(real, join(dir, "smol"));
-  const tokens = [{ gguf: real, folder: join(dir, "smol"), texts: TEXTS, template: true }];
+  await writeSentencePiece(join(dir, "pieces.gguf"));
+  await importModel(join(dir, "pieces.gguf"), join(dir, "pieces"));
+  const tokens = [
+    { gguf: real, folder: join(dir, "smol"), texts: TEXTS, template: true },
+    { gguf: join(dir, "pieces.gguf"), folder: join(dir, "pieces"), texts: PIECES.texts, template: false },
+  ];
   report = await runJob<Report>(made, "gguf_files.py", { blocks, models: [...models, real], tokens });
 }
 
@@ -166,5 +192,15 @@ describe.skipIf(env === null)(`GGUF ${skip ?? ""}`, () => {
     expect(theirs?.named[1]).toEqual(theirs?.named[0]);
     expect(theirs?.templates[1]).toBe(theirs?.templates[0]);
     expect(theirs?.templates[0]).toContain("<|im_start|>user\nHello<|im_end|>");
+  });
+
+  test("a SentencePiece tokenizer in our folder is to transformers what it is to sentencepiece", () => {
+    const plain = PIECES.texts.flatMap((text, i) => (text.includes("<think>") ? [] : [i]));
+    expect(plain.length).toBe(48);
+    const theirs = report.tokens[1];
+    expect(plain.map((i) => [PIECES.texts[i], theirs?.folder[i]])).toEqual(
+      plain.map((i) => [PIECES.texts[i], PIECES.ids[i]]),
+    );
+    expect(theirs?.size).toEqual([640, 640]);
   });
 });

@@ -9,6 +9,7 @@ export type TestValue =
   | { bool: boolean }
   | { text: string }
   | { texts: string[] }
+  | { f32s: number[] }
   | { i32s: number[] };
 
 export interface TestTensor {
@@ -65,6 +66,7 @@ function valueBytes(value: TestValue): Buffer[] {
   if ("bool" in value) return [u32(7), Buffer.of(value.bool ? 1 : 0)];
   if ("text" in value) return [u32(8), text(value.text)];
   if ("texts" in value) return [u32(9), u32(8), u64(value.texts.length), ...value.texts.map(text)];
+  if ("f32s" in value) return [u32(9), u32(6), u64(value.f32s.length), ...value.f32s.map(f32)];
   return [u32(9), u32(5), u64(value.i32s.length), ...value.i32s.map(i32)];
 }
 

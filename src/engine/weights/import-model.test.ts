@@ -225,7 +225,7 @@ describe("what a GGUF file asks for and is not built is one error, and no folder
       "unsupported_gguf",
       "rope.dimension_count is 2",
     ],
-    ["SentencePiece", { "tokenizer.ggml.model": { text: "llama" } }, "unsupported_gguf", "SentencePiece"],
+    ["WordPiece", { "tokenizer.ggml.model": { text: "bert" } }, "unsupported_gguf", 'tokenizer.ggml.model is "bert"'],
     [
       "an unknown cut",
       { "tokenizer.ggml.pre": { text: "chameleon" } },

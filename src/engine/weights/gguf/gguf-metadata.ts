@@ -13,6 +13,7 @@ export interface GgufMetadata {
   /** Empty where the key is missing. */
   texts(key: string): string[];
   counts(key: string): number[];
+  numbers(key: string): number[];
 }
 
 /** Looks at a file's metadata. */
@@ -37,6 +38,13 @@ export function ggufMetadata({ path, metadata }: Pick<GgufFile, "path" | "metada
     flag: (key, preset) => read(key, preset, "true or false", (value) => typeof value === "boolean"),
     text: (key, preset) => read(key, preset, "a text", isText),
     texts: (key) => read<string[]>(key, [], "a list of texts", all(isText)),
+    numbers: (key) =>
+      read<number[]>(
+        key,
+        [],
+        "a list of numbers",
+        all((value) => Number.isFinite(value)),
+      ),
     counts: (key) => read<number[]>(key, [], "a list of whole numbers", all(isCount)),
   };
 }

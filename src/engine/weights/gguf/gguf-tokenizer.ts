@@ -1,13 +1,11 @@
 import type { ModelConfig } from "../../model/model-config.ts";
+import { byteLevelJson } from "./byte-level.ts";
 import { type GgufMetadata, ggufMetadata } from "./gguf-metadata.ts";
 import type { GgufFile } from "./open-gguf.ts";
 import { badGguf, unsupportedGguf } from "./parse-gguf.ts";
 import { preTokenizerOf } from "./pre-tokenizers.ts";
-
-/** The kinds of token that llama.cpp tells apart. */
-const CONTROL = 3;
-const USER_DEFINED = 4;
-const UNUSED = 5;
+import { sentencePieceJson } from "./sentencepiece.ts";
+import { type GgufTokens, TOKEN_TYPE } from "./tokenizer-json.ts";
 
 /** What a GGUF file holds of a tokenizer, as the files of a Hugging Face folder and the token ids of config.json. */
 export interface GgufTokenizer {
@@ -17,7 +15,7 @@ export interface GgufTokenizer {
 
 /**
  * Writes a GGUF file's tokenizer as tokenizer.json, tokenizer_config.json (with the chat template) and generation_config.json. Byte-level BPE
- * (`tokenizer.ggml.model` is gpt2) is supported, cut into words as `tokenizer.ggml.pre` says.
+ * (`tokenizer.ggml.model` is gpt2), cut into words as `tokenizer.ggml.pre` says, and SentencePiece's BPE (llama) are supported.
  */
 export function readGgufTokenizer(file: GgufFile, config: ModelConfig): GgufTokenizer {
   const metadata = ggufMetadata(file);
@@ -40,24 +38,37 @@ export function readGgufTokenizer(file: GgufFile, config: ModelConfig): GgufToke
   };
 }
 
-function readTokens(metadata: GgufMetadata, config: ModelConfig): string[] {
-  const model = metadata.text("tokenizer.ggml.model");
-  if (model !== "gpt2") {
-    throw unsupportedGguf(
-      metadata.path,
-      `tokenizer.ggml.model is "${model}"${model === "llama" ? " (SentencePiece)" : ""}; only gpt2, byte-level BPE, is supported`,
-      "use the model's Hugging Face folder, which holds its tokenizer.json",
-    );
+function tokenizerJson(metadata: GgufMetadata, tokens: readonly string[], ids: SpecialIds): object {
+  const types = kindsOf(metadata, tokens, ids);
+  function all(add_bos: boolean): GgufTokens {
+    const with_bos = metadata.flag("tokenizer.ggml.add_bos_token", add_bos);
+    return { tokens, types, bos_id: with_bos ? ids.bos_token_id : null };
   }
+  const model = metadata.text("tokenizer.ggml.model");
+  switch (model) {
+    case "gpt2": {
+      const pre = preTokenizerOf(metadata.text("tokenizer.ggml.pre", "default"), metadata.path);
+      return byteLevelJson(metadata, all(pre.add_bos), pre);
+    }
+    case "llama":
+      return sentencePieceJson(metadata, all(true));
+    default:
+      throw unsupportedGguf(
+        metadata.path,
+        `tokenizer.ggml.model is "${model}"; gpt2 (byte-level BPE) and llama (SentencePiece) are supported`,
+        "use the model's Hugging Face folder, which holds its tokenizer.json",
+      );
+  }
+}
+
+function readTokens(metadata: GgufMetadata, config: ModelConfig): string[] {
   const tokens = metadata.texts("tokenizer.ggml.tokens");
   if (tokens.length === 0) throw badGguf(metadata.path, "key tokenizer.ggml.tokens is missing");
-  if (tokens.length > config.vocab_size) {
-    throw badGguf(
-      metadata.path,
-      `the tokenizer has ${tokens.length} tokens, but token_embd.weight has rows for ${config.vocab_size}`,
-    );
-  }
-  return tokens;
+  if (tokens.length <= config.vocab_size) return tokens;
+  throw badGguf(
+    metadata.path,
+    `the tokenizer has ${tokens.length} tokens, but token_embd.weight has rows for ${config.vocab_size}`,
+  );
 }
 
 type SpecialIds = ReturnType<typeof specialIds>;
@@ -80,69 +91,15 @@ function specialIds(metadata: GgufMetadata, count: number) {
   };
 }
 
-function tokenizerJson(metadata: GgufMetadata, tokens: readonly string[], ids: SpecialIds) {
-  const pre = preTokenizerOf(metadata.text("tokenizer.ggml.pre", "default"), metadata.path);
+/** Each token's kind. What begins, ends or fills a text is a control token, whatever the file says. */
+function kindsOf(metadata: GgufMetadata, tokens: readonly string[], ids: SpecialIds): number[] {
   const types = metadata.counts("tokenizer.ggml.token_type");
-  const named = new Set(Object.values(ids));
-  const typeOf = (id: number) => (named.has(id) ? CONTROL : (types[id] ?? 1));
-  const vocab: Record<string, number> = Object.create(null) as Record<string, number>;
-  const added_tokens: object[] = [];
-  for (const [id, token] of tokens.entries()) {
-    const type = typeOf(id);
-    if (type === UNUSED) continue;
-    if (vocab[token] !== undefined) {
-      throw badGguf(metadata.path, `tokenizer.ggml.tokens holds ${JSON.stringify(token.slice(0, 40))} twice`);
-    }
-    vocab[token] = id;
-    if (type === CONTROL || type === USER_DEFINED) added_tokens.push(addedToken(id, token, type === CONTROL));
-  }
-  const bos = ids.bos_token_id;
-  const with_bos = metadata.flag("tokenizer.ggml.add_bos_token", pre.add_bos) && bos !== null;
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens,
-    normalizer: null,
-    pre_tokenizer: pre.steps.length === 1 ? pre.steps[0] : { type: "Sequence", pretokenizers: pre.steps },
-    post_processor: with_bos ? bosBefore(tokens[bos] ?? "", bos) : null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: { ...BPE, ignore_merges: pre.ignore_merges, vocab, merges: readMerges(metadata) },
-  };
-}
-
-const BPE = {
-  type: "BPE",
-  dropout: null,
-  unk_token: null,
-  continuing_subword_prefix: null,
-  end_of_word_suffix: null,
-  fuse_unk: false,
-  byte_fallback: false,
-};
-
-function addedToken(id: number, content: string, special: boolean) {
-  return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special };
-}
-
-function readMerges(metadata: GgufMetadata): string[] {
-  const merges = metadata.texts("tokenizer.ggml.merges");
-  if (merges.length === 0) throw badGguf(metadata.path, "key tokenizer.ggml.merges is missing");
-  const strange = merges.findIndex((merge) => !/^[^ ]+ [^ ]+$/.test(merge));
-  if (strange !== -1) throw badGguf(metadata.path, `tokenizer.ggml.merges: entry ${strange + 1} is no pair`);
-  return merges;
-}
-
-/** The beginning-of-text token before a text, as tokenizers' TemplateProcessing writes it. */
-function bosBefore(token: string, id: number) {
-  const special = (type_id: number) => ({ SpecialToken: { id: token, type_id } });
-  const sequence = (name: string, type_id: number) => ({ Sequence: { id: name, type_id } });
-  return {
-    type: "TemplateProcessing",
-    single: [special(0), sequence("A", 0)],
-    pair: [special(0), sequence("A", 0), special(1), sequence("B", 1)],
-    special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
-  };
+  const { unk_token_id, ...others } = ids;
+  const control = new Set(Object.values(others));
+  return tokens.map((_, id) => {
+    if (id === unk_token_id) return TOKEN_TYPE.unknown;
+    return control.has(id) ? TOKEN_TYPE.control : (types[id] ?? TOKEN_TYPE.normal);
+  });
 }
 
 function tokenizerConfig(

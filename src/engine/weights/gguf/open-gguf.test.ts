@@ -90,7 +90,7 @@ test("a header longer than the first bytes asks for more, and is the same in the
 });
 
 test("a file that was cut anywhere is refused", async () => {
-  const bytes = ggufBytes(SMALL);
+  const bytes = ggufBytes({ metadata: { a: { text: "b" }, c: { i32s: [1] } }, tensors: [tensor("a"), tensor("b")] });
   let refused = 0;
   for (let length = 0; length < bytes.length; length += 1) {
     const path = join(dir, "cut.gguf");
