@@ -28,8 +28,8 @@ export interface ModelCall {
  */
 export type ModelReply = string | Record<string, unknown>;
 
-/** Called once a choice. Draw on `request.seed` and nothing else, and a run can be repeated. */
-export type ReplyFunction = (request: ModelRequest, call: ModelCall) => ModelReply;
+/** Called once a choice, the next when it has answered. Draw on `request.seed` and nothing else, and a run can be repeated. */
+export type ReplyFunction = (request: ModelRequest, call: ModelCall) => ModelReply | Promise<ModelReply>;
 
 /** A chat request's body; undefined when it is none. */
 export function parseModelRequest(text: string): ModelRequest | undefined {
@@ -42,17 +42,17 @@ export function parseModelRequest(text: string): ModelRequest | undefined {
 }
 
 /** The JSON of a whole answer: as many choices as were asked for, and the usage. */
-export function completionBody(
+export async function completionBody(
   request: ModelRequest,
   call: Omit<ModelCall, "choice_index">,
   reply: ReplyFunction,
   fault: Fault | null,
-): string {
+): Promise<string> {
   const choices: unknown[] = [];
   let characters = 0;
   let told: unknown;
   for (let choice_index = 0; choice_index < (request.n ?? 1); choice_index += 1) {
-    const given = reply(request, { ...call, choice_index });
+    const given = await reply(request, { ...call, choice_index });
     if (typeof given === "object" && "choices" in given) return JSON.stringify(given);
     const { finish_reason, logprobs, usage, ...members } = typeof given === "string" ? { content: given } : given;
     const plain: Record<string, unknown> = { role: "assistant", content: null, ...members };

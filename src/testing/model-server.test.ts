@@ -42,6 +42,33 @@ test("answers as the protocol has it, with n choices and a usage", async () => {
   });
 });
 
+test("a reply may take its time, one that fails is told, and one that nobody waits for any more is not sent", async () => {
+  const { post } = await serve({
+    reply: async ({ seed }) => {
+      await new Promise(setImmediate);
+      if (seed === 2) throw new Error("the model broke");
+      return `${seed}`;
+    },
+  });
+
+  const { status, text } = await post(chat({ seed: 1, n: 2 }));
+  expect(status).toBe(200);
+  expect(JSON.parse(text).choices.map(({ message }: { message: { content: string } }) => message.content)).toEqual([
+    "1",
+    "1",
+  ]);
+  expect(JSON.parse((await post(chat({ seed: 2 }))).text)).toMatchObject({ error: { message: "the model broke" } });
+
+  let finish: () => void = () => undefined;
+  const slow = await serve({ reply: () => new Promise((resolve) => (finish = () => resolve("late"))) });
+  const waiting = slow.post(chat());
+  while (slow.server.calls === 0) await new Promise(setImmediate);
+  await slow.server.close();
+  await expect(waiting).rejects.toMatchObject({ code: expect.stringMatching(/^http_/) });
+  finish();
+  await new Promise(setImmediate);
+});
+
 test("the same seed gives the same bytes but for the id", async () => {
   const { post } = await serve({ reply: ({ seed = 0 }) => `draw ${seed % 7}` });
   const answer = async () => (await post(chat({ seed: 12 }))).text.replace(/chatcmpl-\d+/, "");

@@ -131,17 +131,17 @@ function take(state: State, request: IncomingMessage, response: ServerResponse, 
     state.in_flight -= 1;
   });
   const { latency_ms = 0 } = state.options;
-  if (latency_ms > 0) setTimeout(() => answer(state, call, request, response, text), latency_ms);
-  else answer(state, call, request, response, text);
+  if (latency_ms > 0) setTimeout(() => void answer(state, call, request, response, text), latency_ms);
+  else void answer(state, call, request, response, text);
 }
 
-function answer(
+async function answer(
   { options }: State,
   call: number,
   { headers }: IncomingMessage,
   response: ServerResponse,
   text: string,
-): void {
+): Promise<void> {
   if (response.destroyed) return;
   const request = parseModelRequest(text);
   if (options.api_key !== undefined && headers.authorization !== `Bearer ${options.api_key}`) {
@@ -152,7 +152,8 @@ function answer(
     try {
       const { faults, reply } = options;
       const fault = (typeof faults === "function" ? faults(request, call) : faults?.[call]) ?? null;
-      const body = completionBody(request, { call, headers }, reply, fault);
+      const body = await completionBody(request, { call, headers }, reply, fault);
+      if (response.destroyed) return;
       if (fault === null || !sendFault(response, fault, body)) sendWhole(response, 200, body);
     } catch (error) {
       // The test's own function threw: its words go where they are seen.
