@@ -1,0 +1,39 @@
+/**
+ * `npx jiti examples/tic-tac-toe/evaluate-model.ts DIR [--json]`: what a model does in all 4,520 positions, and how its greedy play
+ * ends against everything that an opponent can do. DIR is any Hugging Face folder of the Llama family.
+ */
+import type { LineCounts } from "./evaluate-model-lines.ts";
+import { evaluateModel, type ModelReport } from "./evaluate-model-report.ts";
+
+const [dir, ...flags] = process.argv.slice(2);
+if (dir === undefined || flags.some((flag) => flag !== "--json")) {
+  process.stderr.write("usage: evaluate-model.ts DIR [--json]\n");
+  process.exitCode = 2;
+} else {
+  const report = await evaluateModel(dir);
+  process.stdout.write(flags.includes("--json") ? `${JSON.stringify(report, null, 2)}\n` : inWords(report));
+}
+
+function inWords({ positions, temperature_1, greedy, as_x, as_o }: ModelReport): string {
+  const row = (name: string, figure: keyof ModelReport["greedy"]) =>
+    `${name.padEnd(34)}${percent(temperature_1[figure]).padStart(14)}${percent(greedy[figure]).padStart(10)}`;
+  return [
+    `${`over ${positions} positions`.padEnd(34)}${"temperature 1".padStart(14)}${"greedy".padStart(10)}`,
+    row("well-formed", "well_formed"),
+    row("legal", "legal"),
+    row("keeps the value (random: 57.97)", "keeps_value"),
+    "",
+    "greedy play against every line of the opponent, and against a random one",
+    ...[linesInWords("as X", as_x), linesInWords("as O", as_o)],
+    "",
+  ].join("\n");
+}
+
+function linesInWords(name: string, { lines, wins, draws, losses, forfeits, against_random }: LineCounts): string {
+  const ends = `${wins} won, ${draws} drawn, ${losses} lost${forfeits > 0 ? ` (${forfeits} by forfeit)` : ""}`;
+  return `${name}: ${lines} lines: ${ends}; loses ${percent(against_random.losses)} at random`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}
