@@ -17,7 +17,7 @@ def hash_of(numbers):
     return hashlib.sha256(np.ascontiguousarray(numbers, dtype=np.float32).tobytes()).hexdigest()
 
 
-report = {"blocks": {}, "models": [], "tokens": []}
+report = {"blocks": {}, "models": [], "tokens": [], "splits": []}
 for name, path in job["blocks"].items():
     kind = gguf.GGMLQuantizationType[name]
     bytes_ = np.fromfile(path, dtype=np.uint8)
@@ -43,6 +43,19 @@ for entry in job["tokens"]:
         "templates": [
             t.apply_chat_template(conversation, tokenize=False) if entry["template"] else None for t in (of_file, of_folder)
         ],
+    })
+
+
+def pieces(tokenizer, texts):
+    cut = tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str
+    return [[piece for piece, _ in cut(text)] for text in texts]
+
+
+for entry in job["splits"]:
+    folder, file_name = os.path.split(entry["gguf"])
+    report["splits"].append({
+        "file": pieces(AutoTokenizer.from_pretrained(folder, gguf_file=file_name), entry["texts"]),
+        "folder": pieces(AutoTokenizer.from_pretrained(entry["folder"]), entry["texts"]),
     })
 with open(sys.argv[2], "w", encoding="utf8") as file:
     json.dump(report, file)

@@ -74,6 +74,9 @@ const PIECES = JSON.parse(
   await readFile(new URL("../../src/engine/weights/gguf/__fixtures__/sentencepiece.json", import.meta.url), "utf8"),
 ) as { pieces: string[]; scores: number[]; types: number[]; texts: string[]; ids: number[][] };
 
+/** Ways to cut a text into words that transformers knows by these names, too. */
+const PRE = ["gpt-2", "llama-bpe", "qwen2", "tekken"];
+
 interface Tokens {
   file: number[][];
   folder: number[][];
@@ -85,6 +88,7 @@ interface Report {
   blocks: Record<string, string>;
   models: Record<string, string>[];
   tokens: Tokens[];
+  splits: { file: string[][]; folder: string[][] }[];
 }
 
 const TINY = {
@@ -143,7 +147,16 @@ async function prepare(made: PythonEnv): Promise<void> {
     { gguf: real, folder: join(dir, "smol"), texts: TEXTS, template: true },
     { gguf: join(dir, "pieces.gguf"), folder: join(dir, "pieces"), texts: PIECES.texts, template: false },
   ];
-  report = await runJob<Report>(made, "gguf_files.py", { blocks, models: [...models, real], tokens });
+  const splits = [];
+  for (const pre of PRE) {
+    const file = ggufOf(TINY.llama, randomParameters(TINY.llama));
+    file.metadata["tokenizer.ggml.pre"] = { text: pre };
+    const gguf = join(dir, `pre-${pre}.gguf`);
+    await writeGguf(gguf, file);
+    await importModel(gguf, join(dir, `pre-${pre}`));
+    splits.push({ gguf, folder: join(dir, `pre-${pre}`), texts: TEXTS });
+  }
+  report = await runJob<Report>(made, "gguf_files.py", { blocks, models: [...models, real], tokens, splits });
 }
 
 beforeAll(async () => {
@@ -192,6 +205,12 @@ describe.skipIf(env === null)(`GGUF ${skip ?? ""}`, () => {
     expect(theirs?.named[1]).toEqual(theirs?.named[0]);
     expect(theirs?.templates[1]).toBe(theirs?.templates[0]);
     expect(theirs?.templates[0]).toContain("<|im_start|>user\nHello<|im_end|>");
+  });
+
+  test("texts are cut into words as transformers cuts them by the same name", () => {
+    expect(report.splits.length).toBe(4);
+    for (const [i, { file, folder }] of report.splits.entries()) expect([PRE[i], folder]).toEqual([PRE[i], file]);
+    expect(new Set(report.splits.map(({ folder }) => JSON.stringify(folder))).size).toBe(4);
   });
 
   test("a SentencePiece tokenizer in our folder is to transformers what it is to sentencepiece", () => {
