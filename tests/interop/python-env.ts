@@ -137,7 +137,7 @@ function plainEnv(): Record<string, string> {
 
 /** Null when it was made; else the reason why it cannot be made here. */
 async function makeEnvironment(dir: string): Promise<string | null> {
-  await rm(dir, { recursive: true, force: true });
+  await clear(dir);
   const env = plainEnv();
   const python = await findPython(env);
   if (python === null) return "no Python of 3.11 or newer (python3) on this machine";
@@ -164,6 +164,13 @@ async function makeEnvironment(dir: string): Promise<string | null> {
   }
   await writeFile(join(dir, "ready"), "");
   return null;
+}
+
+/** Takes away what an attempt that was killed left; a folder that is no environment is somebody's. */
+async function clear(dir: string): Promise<void> {
+  const names = await readdir(dir);
+  if (names.length > 0 && !names.includes("pyvenv.cfg")) throw new Error(`${dir} holds something else; name a new folder`);
+  await rm(dir, { recursive: true, force: true });
 }
 
 async function findPython(env: Record<string, string>): Promise<string | null> {

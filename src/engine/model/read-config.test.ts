@@ -160,6 +160,7 @@ describe("what makes no sense is one error that names the key", () => {
     [{ ...LLAMA, model_type: "qwen2" }, 'model_type is "qwen2"'],
     [{ ...LLAMA, vocab_size: -1 }, "vocab_size is -1"],
     [{ ...LLAMA, hidden_size: "64" }, 'hidden_size is "64"'],
+    [{ ...LLAMA, num_hidden_layers: 1e9 }, "num_hidden_layers is 1000000000; no model has more"],
     [{ ...LLAMA, num_hidden_layers: 1.5 }, "num_hidden_layers is 1.5"],
     [{ ...LLAMA, rms_norm_eps: 0 }, "rms_norm_eps is 0"],
     [{ ...LLAMA, num_key_value_heads: 5 }, "num_key_value_heads (5) does not divide"],

@@ -15,6 +15,9 @@ interface Family {
   max_position_embeddings: number;
 }
 
+/** The names of a damaged file's billion layers would fill the memory before a tensor is missed. */
+const MAX_LAYERS = 10_000;
+
 const LLAMA_DEFAULTS = { vocab_size: 32_000, hidden_size: 4096 };
 const FAMILIES: Record<ModelType, Family> = {
   llama: {
@@ -55,6 +58,9 @@ export function readConfig(raw: unknown, where: string): ModelConfig {
   const family = FAMILIES[model_type];
   const hidden_size = fields.count("hidden_size", family.hidden_size);
   const num_hidden_layers = fields.count("num_hidden_layers", 32);
+  if (num_hidden_layers > MAX_LAYERS) {
+    throw badConfig(where, `num_hidden_layers is ${num_hidden_layers}; no model has more than ${MAX_LAYERS}`);
+  }
   const max_position_embeddings = fields.count("max_position_embeddings", family.max_position_embeddings);
   refuseSlidingWindow(fields, { model_type, num_hidden_layers, max_position_embeddings });
   return {

@@ -1,4 +1,6 @@
 import type { AttentionBias, ModelConfig, RopeScaling } from "../../model/model-config.ts";
+import { readConfig } from "../../model/read-config.ts";
+import { configJson } from "../config-json.ts";
 import { type GgufMetadata, ggufMetadata } from "./gguf-metadata.ts";
 import { readLlama3Factors } from "./llama3-factors.ts";
 import type { GgufFile } from "./open-gguf.ts";
@@ -17,8 +19,7 @@ export async function readGgufConfig(file: GgufFile): Promise<ModelConfig> {
   const hidden_size = metadata.count(key("embedding_length"));
   const head_dim = metadata.count(key("attention.key_length"), hidden_size / num_attention_heads);
   checkHeads(metadata, model_type, { head_dim, num_attention_heads });
-  const max_position_embeddings = metadata.count(key("context_length"));
-  return {
+  const config: ModelConfig = {
     model_type,
     vocab_size: file.tensors.get("token_embd.weight")?.shape[0] ?? metadata.texts("tokenizer.ggml.tokens").length,
     hidden_size,
@@ -27,12 +28,14 @@ export async function readGgufConfig(file: GgufFile): Promise<ModelConfig> {
     num_attention_heads,
     num_key_value_heads: metadata.count(key("attention.head_count_kv"), num_attention_heads),
     head_dim,
-    max_position_embeddings,
+    max_position_embeddings: metadata.count(key("context_length")),
     rms_norm_eps: metadata.number(key("attention.layer_norm_rms_epsilon")),
     ...(await readRope(file, metadata, { model_type, head_dim })),
     attention_bias: readBias(file, model_type),
     tie_word_embeddings: !file.tensors.has("output.weight"),
   };
+  // Held to the same rules as a config.json: no heads of odd size, no billion layers.
+  return readConfig(configJson(config, { dtype: "F32" }), file.path);
 }
 
 function architectureOf(metadata: GgufMetadata): "llama" | "qwen2" {
