@@ -10,9 +10,8 @@ export class ByteBuffer implements ByteSink {
   #memory: Buffer;
   #end = 0;
 
-  /** `shared` memory can be seen by other threads. */
-  constructor(size: number, shared = false) {
-    this.#memory = shared ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+  constructor(size: number) {
+    this.#memory = Buffer.allocUnsafeSlow(size);
   }
 
   get length(): number {
@@ -25,6 +24,12 @@ export class ByteBuffer implements ByteSink {
   }
 
   clear(): void {
+    this.#end = 0;
+  }
+
+  /** Begins anew in other memory, when that of `bytes` was given away. */
+  useMemory(memory: ArrayBuffer): void {
+    this.#memory = Buffer.from(memory);
     this.#end = 0;
   }
 
@@ -42,9 +47,7 @@ export class ByteBuffer implements ByteSink {
 
   #makeRoom(more: number): void {
     if (this.#end + more <= this.#memory.length) return;
-    const size = Math.max(this.#end + more, this.#memory.length * 2);
-    const shared = this.#memory.buffer instanceof SharedArrayBuffer;
-    const bigger = shared ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+    const bigger = Buffer.allocUnsafeSlow(Math.max(this.#end + more, this.#memory.length * 2));
     bigger.set(this.bytes());
     this.#memory = bigger;
   }

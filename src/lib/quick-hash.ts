@@ -2,7 +2,7 @@ import { sha256 } from "./hash.ts";
 import { type Key, keyOfHex } from "./key-table.ts";
 
 /** Above this length SHA-256 is the faster one. */
-const SHORT = 256;
+const SHORT = 512;
 
 /**
  * 64 bits of a text for look-ups in memory: the same for equal texts, spread evenly, and quick for short ones. Not for

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { JsonPicker } from "../lib/json-pick.ts";
 import type { RunRecord } from "../records/run.ts";
 import type { SkipCounts } from "../registry/training.ts";
-import { turnsOf } from "./candidates.ts";
+import { TURN_FIELDS, turnsOf } from "./candidates.ts";
 
 function runWith(...payloads: unknown[]): RunRecord {
   const steps = payloads.map((payload) => ({ parent_id: "root", function_ancestry: {}, payload }));
@@ -21,7 +22,20 @@ function ttcEnd(data: unknown, more: Record<string, unknown> = {}) {
 }
 
 const candidate = { turn_id: "t", turn_index: 0, candidate_index: 0, input: "why?", output: "because", score: 0.5 };
-const read = (...payloads: unknown[]) => turnsOf(runWith(...payloads), "dpo_candidate_move");
+const picker = new JsonPicker(TURN_FIELDS);
+
+function read(...payloads: unknown[]) {
+  const run = runWith(...payloads);
+  // Whatever a test reads, the fields that are picked of its line give the same.
+  const line = JSON.stringify(run);
+  const picked = picker.pick(Buffer.from(line)) as RunRecord;
+  const skipped = [{}, {}];
+  const turns = turnsOf(picked, "dpo_candidate_move", skipped[0]);
+  expect(turns).toEqual(turnsOf(JSON.parse(line), "dpo_candidate_move", skipped[1]));
+  expect(skipped[0]).toEqual(skipped[1]);
+  return turnsOf(run, "dpo_candidate_move");
+}
+
 const only = (...payloads: unknown[]) => read(...payloads)[0]?.candidates[0];
 
 test("a single END event is a candidate, with the run it comes from", () => {

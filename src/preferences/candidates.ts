@@ -1,8 +1,48 @@
+import type { Wanted } from "../lib/json-pick.ts";
 import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
 import type { Message } from "../records/message.ts";
 import type { RunRecord } from "../records/run.ts";
 import type { SkipCounts } from "../registry/training.ts";
 import { isObject, messagesOf, toolsOf } from "./messages-of.ts";
+
+const CANDIDATE_FIELDS = {
+  turn_id: "all",
+  turn_index: "all",
+  candidate_index: "all",
+  input: "all",
+  prompt: "all",
+  output: "all",
+  raw_llm_response: "all",
+  move: "all",
+  score: "all",
+  is_selected: "all",
+  model: "all",
+  seed: "all",
+  tools: "all",
+  finish_reason: "all",
+  error: "all",
+} as const;
+
+/** The fields of a run that `turnsOf` reads: with others left out it gives the same. */
+export const TURN_FIELDS = {
+  example_id: "all",
+  example_index: "all",
+  rep: "all",
+  run_index: "all",
+  seed: "all",
+  group: "all",
+  steps: [
+    {
+      payload: {
+        event_type: "all",
+        name: "all",
+        data: CANDIDATE_FIELDS,
+        metadata: CANDIDATE_FIELDS,
+        usage_info: { token_usage: { total_tokens: "all" } },
+      },
+    },
+  ],
+} as const satisfies Wanted;
 
 /**
  * The candidates of a run, out of its intermediate steps: each TTC_END or CUSTOM_END whose name is `step_name`. Its
@@ -15,11 +55,12 @@ import { isObject, messagesOf, toolsOf } from "./messages-of.ts";
  */
 export function turnsOf(run: RunRecord, step_name: string, skipped: SkipCounts = {}): TurnRecord[] {
   const turns = new Map<string, TurnRecord>();
+  const prompts = new LastPrompt();
   for (const step of run.steps as unknown[]) {
     const payload = isObject(step) ? step.payload : undefined;
     if (!isObject(payload) || payload.name !== step_name) continue;
     if (payload.event_type !== "TTC_END" && payload.event_type !== "CUSTOM_END") continue;
-    const read = readCandidate(payload);
+    const read = readCandidate(payload, prompts);
     if (typeof read === "string") skipped[read] = (skipped[read] ?? 0) + 1;
     else if (!join(turns, run, read)) skipped.repeated_candidate = (skipped.repeated_candidate ?? 0) + 1;
   }
@@ -33,7 +74,21 @@ type Reason = "no_turn_id" | "no_candidate_index" | "no_prompt" | "odd_prompt" |
 const UNKNOWN_INDEX = -1;
 const NOTHING: Record<string, unknown> = {};
 
-function readCandidate(payload: Record<string, unknown>): CandidateRecord | Reason {
+/** Candidates that come one after another mostly have one prompt: read as one object it stays one. */
+class LastPrompt {
+  #input: unknown;
+  #prompt: Message[] | undefined;
+
+  of(input: unknown): Message[] | undefined {
+    if (input !== this.#input) {
+      this.#input = input;
+      this.#prompt = messagesOf(input, "user");
+    }
+    return this.#prompt;
+  }
+}
+
+function readCandidate(payload: Record<string, unknown>, prompts: LastPrompt): CandidateRecord | Reason {
   const data = isObject(payload.data) ? payload.data : NOTHING;
   const metadata = isObject(payload.metadata) ? payload.metadata : NOTHING;
   // Data that names its turn is a candidate's own record: a null in it was meant. Elsewhere a null only fills a place.
@@ -49,7 +104,7 @@ function readCandidate(payload: Record<string, unknown>): CandidateRecord | Reas
   if (!isIndex(candidate_index)) return "no_candidate_index";
   const input = get("input") ?? get("prompt");
   if (input === undefined || input === null) return "no_prompt";
-  const prompt = messagesOf(input, "user");
+  const prompt = prompts.of(input);
   if (prompt === undefined || prompt.length === 0) return "odd_prompt";
   const output = get("output");
   const completion = completionOf(output === undefined ? (get("raw_llm_response") ?? get("move")) : output);

@@ -219,7 +219,7 @@ function pairOf(
     questions.set(group, question);
   }
   const model = chosen.model === rejected.model ? (chosen.model ?? null) : null;
-  return {
+  const pair: UnsplitPair = {
     pair_id: pairId(question, better.hash(), worse.hash()),
     example_id: turn.source.example_id,
     rep: turn.source.rep,
@@ -227,7 +227,6 @@ function pairOf(
     turn_id: chosen.turn_id,
     turn_index: chosen.turn_index,
     prompt,
-    ...(tools !== undefined && { tools }),
     chosen: chosen.completion,
     rejected: rejected.completion,
     chosen_score: better.score,
@@ -241,6 +240,8 @@ function pairOf(
     source: "collect",
     metadata: metadataOf(chosen, rejected),
   };
+  if (tools !== undefined) pair.tools = tools;
+  return pair;
 }
 
 function metadataOf(chosen: Contender["candidate"], rejected: Contender["candidate"]): Record<string, unknown> {

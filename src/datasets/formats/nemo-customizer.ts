@@ -29,7 +29,9 @@ export const nemoCustomizer = {
     const chosen = replyText(pair.chosen);
     const rejected = replyText(pair.rejected);
     if (chosen === undefined || rejected === undefined) return { row: null, lost: whyNoRow(pair) };
-    if (keptOf(pair, options).some(isOfTool)) return { row: null, lost: ["tool_calls"] };
+    const from = keptFrom(pair, options);
+    if (pair.prompt.some((message, place) => place >= from && isOfTool(message)))
+      return { row: null, lost: ["tool_calls"] };
     return {
       row: { prompt: nemoCustomizer.prompt(pair, options), chosen_response: chosen, rejected_response: rejected },
       lost: lostOf(pair, options),
@@ -45,8 +47,8 @@ export const nemoCustomizerComponent = {
 };
 
 function replyText(reply: readonly Message[]): string | undefined {
-  const [only, ...others] = reply;
-  if (only === undefined || others.length > 0 || isOfTool(only)) return undefined;
+  const [only] = reply;
+  if (only === undefined || reply.length > 1 || isOfTool(only)) return undefined;
   return textOf(only);
 }
 
@@ -62,21 +64,32 @@ function isOfTool({ role, tool_calls, tool_call_id }: Message): boolean {
   return tool_calls !== undefined || tool_call_id !== undefined || role === "tool";
 }
 
-/** The part of the prompt that a row holds. */
-function keptOf({ prompt }: UnsplitPair, { use_full_message_history }: Options): readonly Message[] {
-  return use_full_message_history ? prompt : prompt.slice(-1);
+/** Where the part of the prompt begins that a row holds. */
+function keptFrom({ prompt }: UnsplitPair, { use_full_message_history }: Options): number {
+  return use_full_message_history ? 0 : Math.max(0, prompt.length - 1);
 }
 
 function lostOf(pair: UnsplitPair, options: Options): string[] {
+  const from = keptFrom(pair, options);
+  const isWritten = (loses: (message: Message) => boolean) =>
+    pair.prompt.some((message, place) => place >= from && loses(message)) ||
+    pair.chosen.some(loses) ||
+    pair.rejected.some(loses);
+  // Nearly every row holds all there is.
+  if (from === 0 && pair.tools === undefined && !isWritten(losesAnything)) return NOTHING;
   const lost: string[] = [];
-  if (!options.use_full_message_history && pair.prompt.length > 1) lost.push("history");
+  if (from > 0) lost.push("history");
   if (pair.tools !== undefined) lost.push("tools");
-  const written = [...keptOf(pair, options), ...pair.chosen, ...pair.rejected];
-  if (written.some(({ reasoning }) => reasoning !== undefined)) lost.push("reasoning");
-  if (written.some(({ name }) => name !== undefined)) lost.push("name");
-  if (written.some(({ content }) => typeof content !== "string" && content.some(isNotText))) lost.push("content_parts");
-  return lost.length === 0 ? NOTHING : lost;
+  if (isWritten(({ reasoning }) => reasoning !== undefined)) lost.push("reasoning");
+  if (isWritten(({ name }) => name !== undefined)) lost.push("name");
+  if (isWritten(losesParts)) lost.push("content_parts");
+  return lost;
 }
+
+const losesParts = ({ content }: Message) => typeof content !== "string" && content.some(isNotText);
+
+const losesAnything = (message: Message) =>
+  message.reasoning !== undefined || message.name !== undefined || losesParts(message);
 
 const isNotText = ({ type, text }: { type: string; text?: string | undefined }) =>
   type !== "text" || text === undefined;

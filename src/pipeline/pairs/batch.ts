@@ -72,17 +72,14 @@ export class PairBatcher {
   readonly #pairs: LineBuffer;
   readonly #training: LineBuffer;
   readonly #validation: LineBuffer;
-  readonly #shared: boolean;
-  #facts: Uint32Array;
+  #facts = new Uint32Array(1024 * WIDTH);
   #size = 0;
   #found = noYield();
   #lost: string[][] = [];
   readonly #written = (pair: UnsplitPair) => this.#options.format.prompt(pair, this.#options);
 
-  /** With `shared`, another thread can read what `batch` gives. */
-  constructor(options: BatchOptions, shared = false) {
+  constructor(options: BatchOptions) {
     this.#options = options;
-    this.#shared = shared;
     this.#sides = new SideFinder(options.split);
     const pairLength = (pair: number, bytes: number) => {
       this.#facts[pair * WIDTH + COLUMNS.pair_bytes] = bytes;
@@ -90,10 +87,9 @@ export class PairBatcher {
     const rowLength = (pair: number, bytes: number) => {
       this.#facts[pair * WIDTH + COLUMNS.row_bytes] = bytes;
     };
-    this.#pairs = new LineBuffer(BYTES, shared, pairLength);
-    this.#training = new LineBuffer(BYTES / 2, shared, rowLength);
-    this.#validation = new LineBuffer(BYTES / 4, shared, rowLength);
-    this.#facts = factsFor(1024, shared);
+    this.#pairs = new LineBuffer(BYTES, pairLength);
+    this.#training = new LineBuffer(BYTES / 2, rowLength);
+    this.#validation = new LineBuffer(BYTES / 4, rowLength);
   }
 
   /** Bytes that the batch holds so far. */
@@ -180,6 +176,14 @@ export class PairBatcher {
     return batch;
   }
 
+  /** Begins the next batch in the memory of one that was taken over, since that of the last one was given away. */
+  useMemory([facts, pairs, training, validation]: BatchMemory): void {
+    this.#facts = new Uint32Array(facts);
+    this.#pairs.useMemory(pairs);
+    this.#training.useMemory(training);
+    this.#validation.useMemory(validation);
+  }
+
   #placeOf(lost: string[]): number {
     const known = this.#lost.findIndex((names) => names.length === lost.length && names.every((n, i) => n === lost[i]));
     return known === -1 ? this.#lost.push(lost) : known + 1;
@@ -188,7 +192,7 @@ export class PairBatcher {
   #roomForFacts(): number {
     const at = this.#size * WIDTH;
     if (at + WIDTH > this.#facts.length) {
-      const bigger = factsFor(this.#size * 2, this.#shared);
+      const bigger = new Uint32Array(this.#facts.length * 2);
       bigger.set(this.#facts);
       this.#facts = bigger;
     }
@@ -202,7 +206,18 @@ export class PairBatcher {
   }
 }
 
-function factsFor(pairs: number, shared: boolean): Uint32Array {
-  const length = pairs * WIDTH;
-  return shared ? new Uint32Array(new SharedArrayBuffer(length * 4)) : new Uint32Array(length);
+/** The memory of a batch's facts and lines, for as long as they are of use to somebody else. */
+export type BatchMemory = [facts: ArrayBuffer, pairs: ArrayBuffer, training: ArrayBuffer, validation: ArrayBuffer];
+
+export function newMemory(): BatchMemory {
+  return [
+    new ArrayBuffer(1024 * WIDTH * 4),
+    new ArrayBuffer(BYTES),
+    new ArrayBuffer(BYTES / 2),
+    new ArrayBuffer(BYTES / 4),
+  ];
+}
+
+export function memoryOf({ facts, pairs, training, validation }: PairBatch): BatchMemory {
+  return [facts, pairs, training, validation].map(({ buffer }) => buffer) as BatchMemory;
 }

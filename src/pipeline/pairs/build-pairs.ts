@@ -10,7 +10,7 @@ import { openPromptBuckets } from "./by-prompt.ts";
 import { type Finished, PAIR_FILES, PairsDraft } from "./draft.ts";
 import type { Rescore } from "./rescore.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./run-lines.ts";
-import { storedRuns } from "./source.ts";
+import { storedRuns, turnReader } from "./source.ts";
 import { threadBatches, threadsFor } from "./threads.ts";
 import { addCounts, addYield, countRun, noYield, type PairYield } from "./yield.ts";
 
@@ -120,7 +120,9 @@ function batchesOf(
 
 async function* turnBatches(index: RunIndex, options: Seeded): AsyncGenerator<PairBatch> {
   const batcher = new PairBatcher(options);
-  for await (const runs of storedRuns(index, options.signal)) {
+  // Another scorer is given the whole run.
+  const read = options.rescore ? undefined : turnReader();
+  for await (const runs of storedRuns(index, options.signal, read)) {
     for (const { run } of runs) batcher.addRun(options.rescore ? await options.rescore(run) : run);
     yield batcher.batch();
   }
@@ -130,7 +132,8 @@ async function* promptBatches(index: RunIndex, options: Seeded, output: string):
   const { builder, signal } = options;
   const batcher = new PairBatcher(options);
   await using buckets = await openPromptBuckets(output, index.bytes);
-  for await (const runs of storedRuns(index, signal)) {
+  const read = options.rescore ? undefined : turnReader();
+  for await (const runs of storedRuns(index, signal, read)) {
     for (const stored of runs) {
       const run = options.rescore ? await options.rescore(stored.run) : stored.run;
       const turns = turnsOf(run, builder.step_name, batcher.found.skipped);

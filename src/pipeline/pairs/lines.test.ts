@@ -3,7 +3,7 @@ import { LineBuffer } from "./lines.ts";
 
 test("each line's length is told in bytes, whatever letters it has and however many there are", () => {
   const told = new Map<number, number>();
-  const buffer = new LineBuffer(16, false, (pair, bytes) => told.set(pair, bytes));
+  const buffer = new LineBuffer(16, (pair, bytes) => told.set(pair, bytes));
   const lines = Array.from({ length: 3000 }, (_, pair) =>
     pair % 500 === 7 ? "é“😀”\n" : `${"x".repeat(pair % 90)}\n`,
   );

@@ -15,8 +15,8 @@ export class LineBuffer {
   #text = "";
 
   /** `tell` gets the number of each line's pair, as it was given to `add`, and the length. */
-  constructor(size: number, shared: boolean, tell: (pair: number, bytes: number) => void) {
-    this.#bytes = new ByteBuffer(size, shared);
+  constructor(size: number, tell: (pair: number, bytes: number) => void) {
+    this.#bytes = new ByteBuffer(size);
     this.#tell = tell;
   }
 
@@ -57,5 +57,10 @@ export class LineBuffer {
 
   clear(): void {
     this.#bytes.clear();
+  }
+
+  /** Begins anew in other memory, when that of `bytes` was given away. */
+  useMemory(memory: ArrayBuffer): void {
+    this.#bytes.useMemory(memory);
   }
 }

@@ -69,6 +69,6 @@ async function refuseRunFolder(output: string, paths: readonly string[]): Promis
 
 async function* linesOf(index: RunIndex, signal: AbortSignal | undefined): AsyncGenerator<string> {
   for await (const lines of storedLines(index, signal)) {
-    for (const { text } of lines) yield `${text}\n`;
+    for (const { bytes } of lines) yield `${bytes.toString("utf8")}\n`;
   }
 }

@@ -1,4 +1,6 @@
+import { JsonPicker } from "../../lib/json-pick.ts";
 import { badLine } from "../../lib/jsonl.ts";
+import { TURN_FIELDS } from "../../preferences/candidates.ts";
 import type { RunRecord } from "../../records/run.ts";
 import type { RunIndex, RunLine } from "./run-lines.ts";
 
@@ -10,13 +12,28 @@ export interface StoredRun {
   line: RunLine;
 }
 
+/** Makes a run of the bytes of its line, or throws a SyntaxError. */
+export type ReadRun = (line: Buffer) => unknown;
+
+const readWhole: ReadRun = (line) => JSON.parse(line.toString("utf8"));
+
+/** Reads of each run no more than pairs are made from. */
+export function turnReader(): ReadRun {
+  const picker = new JsonPicker({ ...TURN_FIELDS, usage: { total_tokens: "all" } });
+  return (line) => picker.pick(line);
+}
+
 /**
  * The runs that an index lists, in its order, a batch at a time; the next batch is read while the last one is worked
  * on, so a batch is good until the next one is asked for. Memory: two batches of 256 KiB, or two lines when they are
  * longer. Steps are not checked here: their reader takes whatever they are.
  */
-export async function* storedRuns(index: RunIndex, signal?: AbortSignal): AsyncGenerator<Iterable<StoredRun>> {
-  for await (const batch of storedLines(index, signal)) yield parsed(batch);
+export async function* storedRuns(
+  index: RunIndex,
+  signal?: AbortSignal,
+  read: ReadRun = readWhole,
+): AsyncGenerator<Iterable<StoredRun>> {
+  for await (const batch of storedLines(index, signal)) yield parsed(batch, read);
 }
 
 /** The same lines, not parsed. */
@@ -44,7 +61,7 @@ export async function* storedLines(index: RunIndex, signal?: AbortSignal): Async
 /** A line of an index, and what it says. */
 export interface StoredLine {
   line: RunLine;
-  text: string;
+  bytes: Buffer;
 }
 
 type Memory = Buffer<ArrayBuffer>;
@@ -58,15 +75,14 @@ export interface Batch {
 }
 
 /** One at a time: a parsed run takes several times the memory of its line. */
-export function* parsed(lines: Iterable<StoredLine>): Generator<StoredRun> {
-  for (const { line, text } of lines) yield { run: parseRun(text, line), line };
+export function* parsed(lines: Iterable<StoredLine>, read: ReadRun): Generator<StoredRun> {
+  for (const { line, bytes } of lines) yield { run: parseRun(bytes, line, read), line };
 }
 
-/** The texts of a batch, each made when it is asked for. */
 export function* linesOf({ lines, starts, bytes }: Batch): Generator<StoredLine> {
   for (const [place, line] of lines.entries()) {
     const start = starts[place] ?? 0;
-    yield { line, text: bytes.toString("utf8", start, start + line.length) };
+    yield { line, bytes: bytes.subarray(start, start + line.length) };
   }
 }
 
@@ -136,10 +152,10 @@ function isNext(before: RunLine | undefined, after: RunLine | undefined): boolea
   return before?.file === after?.file && after?.number === (before?.number ?? 0) + 1;
 }
 
-function parseRun(text: string, { path, number }: RunLine): RunRecord {
+function parseRun(line: Buffer, { path, number }: RunLine, read: ReadRun): RunRecord {
   let run: unknown;
   try {
-    run = JSON.parse(text);
+    run = read(line);
   } catch (cause) {
     throw badLine(path, number, "this line is not JSON", cause);
   }

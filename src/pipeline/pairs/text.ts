@@ -1,6 +1,7 @@
 import { promptHash } from "../../datasets/split.ts";
 import type { Key } from "../../lib/key-table.ts";
 import { quickHash } from "../../lib/quick-hash.ts";
+import { Recent } from "../../lib/recent.ts";
 import { contentOf, questionOf } from "../../preferences/content.ts";
 import type { Message } from "../../records/message.ts";
 import type { PreferencePair, UnsplitPair } from "../../records/pair.ts";
@@ -13,48 +14,53 @@ const NAMES = 1000;
 /**
  * Pairs as lines of JSON. The pairs of one turn share their prompt and their replies, as the same objects: each of
  * these is serialised and hashed once, until `nextTurn`. That is where the speed of building pairs comes from.
+ *
+ * What stands in several lines is kept as one flat text. A text that was put together of many is gone through part by
+ * part each time that it is copied.
  */
 export class PairTexts {
-  #fragments = new Map<string, string>();
-  #messages = new Map<readonly Message[], { text: string; key: Key | undefined }>();
+  readonly #fragments = new Recent<string, string>();
+  readonly #messages = new Recent<readonly Message[], { text: string; key: Key | undefined }>();
   readonly #names = new Map<string | null, string>();
+  readonly #firstFields = new Map<string, string>();
+  readonly #laterFields = new Map<string, string>();
   #head: { pair: UnsplitPair; text: string; key: Key | undefined } | undefined;
+  #origin: { pair: UnsplitPair; split: PreferencePair["split"]; text: string } | undefined;
   #promptHash: { prompt: readonly Message[]; hash: string } | undefined;
 
   /** Forgets what was kept: the next pairs are of another turn. */
   nextTurn(): void {
-    // Not `clear`: a cleared map's old table keeps what it held, and the next table, alive through young collections.
-    this.#fragments = new Map();
-    this.#messages = new Map();
+    this.#fragments.clear();
+    this.#messages.clear();
     this.#head = undefined;
     this.#promptHash = undefined;
-    if (this.#names.size > NAMES) this.#names.clear();
+    for (const names of [this.#names, this.#firstFields, this.#laterFields]) if (names.size > NAMES) names.clear();
   }
 
   /** The line of a pair. Fields in the order of the schema. */
   pairLine(pair: UnsplitPair, split: PreferencePair["split"]): string {
+    // Writing out a fraction takes longer than all else in this line.
+    const score_diff = String(pair.score_diff);
+    const reward = pair.reward === pair.score_diff ? score_diff : String(pair.reward);
     return (
-      `{"pair_id":"${pair.pair_id}"${this.#headOf(pair)}` +
-      `,"chosen":${this.#textOf(pair.chosen).text},"rejected":${this.#textOf(pair.rejected).text}` +
+      `{"pair_id":"${pair.pair_id}${this.#headOf(pair)}` +
+      `${this.#textOf(pair.chosen).text},"rejected":${this.#textOf(pair.rejected).text}` +
       `,"chosen_score":${pair.chosen_score},"rejected_score":${pair.rejected_score}` +
-      `,"score_diff":${pair.score_diff},"reward":${pair.reward}` +
+      `,"score_diff":${score_diff},"reward":${reward}` +
       `,"chosen_index":${pair.chosen_index},"rejected_index":${pair.rejected_index}` +
-      `,"model":${this.#name(pair.model)},"seed":${pair.seed},${SPLIT_FIELD}${split}"` +
-      `,"source":${this.#name(pair.source)},"metadata":${metadataText(pair.metadata)}}\n`
+      `${this.#originOf(pair, split)}${metadataText(pair.metadata)}}\n`
     );
   }
 
   /** The line of a data-set row. */
   rowLine(row: Record<string, unknown>): string {
-    let text = "{";
-    let before = "";
+    let text = "";
     for (const key in row) {
       const value = row[key];
       if (value === undefined) continue;
-      text += `${before}${this.#name(key)}:${typeof value === "string" ? this.#fragment(value) : JSON.stringify(value)}`;
-      before = ",";
+      text += this.#field(key, text === "") + this.#valueText(value);
     }
-    return `${text}}\n`;
+    return text === "" ? "{}\n" : `${text}}\n`;
   }
 
   /** 64 bits that are equal for equal contents. */
@@ -80,21 +86,34 @@ export class PairTexts {
     const known = this.#promptHash;
     if (known !== undefined && known.prompt === pair.prompt) return known.hash;
     const value = written(pair);
-    const hash = promptHash(typeof value === "string" ? this.#fragment(value) : JSON.stringify(value));
+    const hash = promptHash(this.#valueText(value));
     this.#promptHash = { prompt: pair.prompt, hash };
     return hash;
   }
 
-  /** What the pairs of a turn have in common, as text: from the example's id to the prompt and its tools. */
+  /** What the pairs of a turn have in common: from the end of the pair's id to the name of `chosen`. */
   #headOf(pair: UnsplitPair): string {
     const head = this.#head;
     if (head !== undefined && sameHead(head.pair, pair)) return head.text;
     const tools = pair.tools === undefined ? "" : `,"tools":${JSON.stringify(pair.tools)}`;
-    const text =
-      `,"example_id":${this.#name(pair.example_id)},"rep":${pair.rep},"run_index":${pair.run_index}` +
-      `,"turn_id":${JSON.stringify(pair.turn_id)},"turn_index":${pair.turn_index}` +
-      `,"prompt":${this.#textOf(pair.prompt).text}${tools}`;
+    const text = [
+      `","example_id":${this.#name(pair.example_id)},"rep":${pair.rep},"run_index":${pair.run_index}`,
+      `,"turn_id":${JSON.stringify(pair.turn_id)},"turn_index":${pair.turn_index}`,
+      `,"prompt":${this.#textOf(pair.prompt).text}${tools},"chosen":`,
+    ].join("");
     this.#head = { pair, text, key: undefined };
+    return text;
+  }
+
+  /** What most pairs of a run have in common: from the model to the name of `metadata`. */
+  #originOf(pair: UnsplitPair, split: PreferencePair["split"]): string {
+    const origin = this.#origin;
+    if (origin !== undefined && origin.split === split && sameOrigin(origin.pair, pair)) return origin.text;
+    const text = [
+      `,"model":${this.#name(pair.model)},"seed":${pair.seed},${SPLIT_FIELD}${split}"`,
+      `,"source":${this.#name(pair.source)},"metadata":`,
+    ].join("");
+    this.#origin = { pair, split, text };
     return text;
   }
 
@@ -102,27 +121,41 @@ export class PairTexts {
     let known = this.#messages.get(messages);
     if (known === undefined) {
       known = { text: this.#serialise(messages), key: undefined };
-      this.#messages.set(messages, known);
+      this.#messages.add(messages, known);
     }
     return known;
   }
 
   #serialise(messages: readonly Message[]): string {
     if (!messages.every(isPlain)) return JSON.stringify(messages);
-    let text = "[";
-    for (const { role, content } of messages) {
-      text += `${text.length > 1 ? "," : ""}{"role":"${role}","content":${this.#fragment(content as string)}}`;
-    }
-    return `${text}]`;
+    const parts = messages.map(
+      ({ role, content }) => `{"role":"${role}","content":${this.#fragment(content as string)}}`,
+    );
+    return ["[", parts.join(), "]"].join("");
+  }
+
+  #valueText(value: unknown): string {
+    return typeof value === "string" ? this.#fragment(value) : JSON.stringify(value);
   }
 
   #fragment(value: string): string {
     let fragment = this.#fragments.get(value);
     if (fragment === undefined) {
       fragment = JSON.stringify(value);
-      this.#fragments.set(value, fragment);
+      this.#fragments.add(value, fragment);
     }
     return fragment;
+  }
+
+  /** A field of a row up to its value. */
+  #field(name: string, isFirst: boolean): string {
+    const fields = isFirst ? this.#firstFields : this.#laterFields;
+    let text = fields.get(name);
+    if (text === undefined) {
+      text = [isFirst ? "{" : ",", JSON.stringify(name), ":"].join("");
+      fields.set(name, text);
+    }
+    return text;
   }
 
   #name(name: string | null): string {
@@ -163,6 +196,10 @@ function sameHead(a: UnsplitPair, b: UnsplitPair): boolean {
     a.rep === b.rep &&
     a.run_index === b.run_index
   );
+}
+
+function sameOrigin(a: UnsplitPair, b: UnsplitPair): boolean {
+  return a.model === b.model && a.seed === b.seed && a.source === b.source;
 }
 
 function metadataText(metadata: Record<string, unknown>): string {

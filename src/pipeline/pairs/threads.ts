@@ -3,21 +3,20 @@ import { Worker } from "node:worker_threads";
 import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
 import { type ErrorFacts, PairwrightError } from "../../lib/errors.ts";
 import { DpoTrajBuilder, type DpoTrajBuilderOptions } from "../../preferences/dpo-traj-builder.ts";
-import type { BatchOptions, PairBatch } from "./batch.ts";
+import { type BatchMemory, type BatchOptions, memoryOf, newMemory, type PairBatch } from "./batch.ts";
 import type { RunIndex, RunLine } from "./run-lines.ts";
 import { lineBatches } from "./source.ts";
 
 /** What a thread is started with: what it cannot be given as live parts. */
 export interface ThreadTask extends Omit<BatchOptions, "builder" | "format"> {
   paths: readonly string[];
-  slots: number;
   builder: DpoTrajBuilderOptions;
 }
 
-/** Lines to work on. The slot's last batch is no longer needed. */
+/** Lines to work on, and memory for what comes of them: it comes back with that. */
 export interface Job {
-  slot: number;
   lines: Omit<RunLine, "path" | "file">[];
+  memory: BatchMemory;
 }
 
 export type JobResult = { batch: PairBatch } | { facts: ErrorFacts } | { error: unknown };
@@ -27,7 +26,7 @@ const WORTH_BYTES = 32 << 20;
 /** Each thread takes some 40 MB, and the one that writes can follow no more than so many. */
 const MAX_THREADS = 3;
 /** A thread works on one batch while the last one is taken over. */
-const SLOTS = 2;
+const JOBS_EACH = 2;
 
 /**
  * How many threads are to make pairs; 0 is none beside the caller's. They know our own parts alone, so a plugin's
@@ -50,30 +49,29 @@ export async function* threadBatches(
   const builder = DpoTrajBuilder.optionsOf(options.builder);
   if (builder === undefined) throw new TypeError("a thread cannot be given this builder");
   const { use_full_message_history, split, max_pairs, seed, signal } = options;
-  const task = { paths, slots: SLOTS, builder, use_full_message_history, split, max_pairs, seed };
+  const task = { paths, builder, use_full_message_history, split, max_pairs, seed };
   const workers = Array.from({ length: threads }, () => startThread(task));
   const waiting: Promise<PairBatch>[] = [];
   const batches = lineBatches(index);
   let jobs = 0;
-  const start = () => {
+  const start = (memory: BatchMemory) => {
     const { done, value } = batches.next();
     if (done) return;
-    // Jobs go round, and results are taken in the same order: so a slot's turn comes when it was taken over.
+    // Jobs go round, and results are taken in the same order.
     const worker = workers[jobs % threads];
-    const slot = Math.floor(jobs / threads) % SLOTS;
     jobs += 1;
     if (worker === undefined) return;
-    const result = worker.run({ slot, lines: value.map(({ path: _, file: __, ...line }) => line) });
+    const result = worker.run({ lines: value.map(({ path: _, file: __, ...line }) => line), memory });
     // A fault is thrown when its turn comes.
     result.catch(() => undefined);
     waiting.push(result);
   };
   try {
-    for (let place = 0; place < threads * SLOTS; place += 1) start();
+    for (let place = 0; place < threads * JOBS_EACH; place += 1) start(newMemory());
     for (let batch = await waiting.shift(); batch !== undefined; batch = await waiting.shift()) {
       signal?.throwIfAborted();
       yield batch;
-      start();
+      start(memoryOf(batch));
     }
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
@@ -85,8 +83,8 @@ function startThread(task: ThreadTask): { run(job: Job): Promise<PairBatch>; sto
     workerData: task,
     // Flags of the main thread, such as a loader's, are not for this one: it runs built files alone.
     execArgv: [],
-    // Runs die young: a larger nursery would only spread them over more memory.
-    resourceLimits: { maxYoungGenerationSizeMb: 6 },
+    // Runs die young: each collection costs what lives, a run or two, so it must not come too often.
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
   });
   const ended = new Promise((resolve) => worker.once("exit", resolve));
   const waiting: { resolve(batch: PairBatch): void; reject(error: unknown): void }[] = [];
@@ -105,7 +103,7 @@ function startThread(task: ThreadTask): { run(job: Job): Promise<PairBatch>; sto
   return {
     run(job) {
       if (failure) return Promise.reject(failure.error);
-      worker.postMessage(job);
+      worker.postMessage(job, job.memory);
       return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
     },
     // It ends what it has begun, which takes some milliseconds, and closes its files.

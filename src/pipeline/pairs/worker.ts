@@ -4,24 +4,20 @@ import { parentPort, workerData } from "node:worker_threads";
 import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
 import { PairwrightError } from "../../lib/errors.ts";
 import { DpoTrajBuilder } from "../../preferences/dpo-traj-builder.ts";
-import { PairBatcher } from "./batch.ts";
+import { memoryOf, PairBatcher } from "./batch.ts";
 import type { RunLine } from "./run-lines.ts";
-import { linesOf, parsed, readBatch } from "./source.ts";
+import { linesOf, parsed, readBatch, turnReader } from "./source.ts";
 import type { Job, JobResult, ThreadTask } from "./threads.ts";
 
-const { paths, slots, builder, ...options } = workerData as ThreadTask;
+const { paths, builder, ...options } = workerData as ThreadTask;
 const files = new Map<string, FileHandle>();
-// What a slot holds is read by the other side until it sends the next job for that slot.
-const batchers = Array.from(
-  { length: slots },
-  () => new PairBatcher({ ...options, builder: new DpoTrajBuilder(builder), format: nemoCustomizer }, true),
-);
+const batcher = new PairBatcher({ ...options, builder: new DpoTrajBuilder(builder), format: nemoCustomizer });
+const read = turnReader();
 let memory = Buffer.alloc(0);
 let last: Promise<void> = Promise.resolve();
 
-async function work({ slot, lines }: Job): Promise<JobResult> {
-  const batcher = batchers[slot];
-  if (batcher === undefined) throw new RangeError(`there is no slot ${slot}`);
+async function work({ lines, memory: given }: Job): Promise<JobResult> {
+  batcher.useMemory(given);
   const opened: RunLine[] = [];
   for (const line of lines) {
     const path = paths[line.place] ?? "";
@@ -31,7 +27,7 @@ async function work({ slot, lines }: Job): Promise<JobResult> {
   }
   const batch = await readBatch(opened, memory);
   memory = batch.bytes;
-  for (const { run } of parsed(linesOf(batch))) batcher.addRun(run);
+  for (const { run } of parsed(linesOf(batch), read)) batcher.addRun(run);
   return { batch: batcher.batch() };
 }
 
@@ -42,6 +38,11 @@ function failureOf(error: unknown): JobResult {
   return { facts: { code, where, what, fix, exit_code } };
 }
 
+/** The memory goes along, rather than a copy of it. */
+function reply(result: JobResult): void {
+  parentPort?.postMessage(result, "batch" in result ? memoryOf(result.batch) : []);
+}
+
 async function stop(): Promise<void> {
   await Promise.all([...files.values()].map((file) => file.close()));
   parentPort?.close();
@@ -50,6 +51,6 @@ async function stop(): Promise<void> {
 parentPort?.on("message", (job: Job | "stop") => {
   last = last.then(async () => {
     if (job === "stop") await stop();
-    else parentPort?.postMessage(await work(job).catch(failureOf));
+    else reply(await work(job).catch(failureOf));
   });
 });

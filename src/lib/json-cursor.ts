@@ -1,0 +1,176 @@
+/** Thrown where the bytes are not JSON as it is expected here. One object, since it is caught again at once. */
+export const NOT_EXPECTED = new Error("not as expected");
+/** No record is nested deeper than this; `JSON.parse` needs no stack and takes whatever is. */
+const MAX_DEPTH = 64;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const MINUS = 0x2d;
+const PLUS = 0x2b;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const LETTER_E = 0x65;
+const LETTER_U = 0x75;
+/** What may follow a backslash, beside `u`. */
+const ESCAPES = new Set([...'"\\/bfnrt'].map((letter) => letter.charCodeAt(0)));
+
+/**
+ * Goes over JSON that lies in memory as UTF-8, without making values of it. It is as strict as `JSON.parse`, and
+ * stricter: white space outside of strings and deep nesting are not expected either.
+ */
+export class JsonCursor {
+  bytes: Buffer = Buffer.alloc(0);
+  at = 0;
+
+  /** What begins here. */
+  get kind(): "string" | "object" | "list" | "scalar" {
+    const first = this.bytes[this.at];
+    if (first === QUOTE) return "string";
+    if (first === OPEN_OBJECT) return "object";
+    return first === OPEN_LIST ? "list" : "scalar";
+  }
+
+  /** Goes into an object or a list, and says whether it is empty: then it is over already. */
+  opens(kind: "object" | "list"): boolean {
+    this.at += 1;
+    if (this.bytes[this.at] !== (kind === "object" ? CLOSE_OBJECT : CLOSE_LIST)) return false;
+    this.at += 1;
+    return true;
+  }
+
+  /** Goes over what follows an item: a comma, or the closing bracket. True when it was that. */
+  closes(kind: "object" | "list"): boolean {
+    const next = this.bytes[this.at];
+    this.at += 1;
+    if (next === COMMA) return false;
+    if (next === (kind === "object" ? CLOSE_OBJECT : CLOSE_LIST)) return true;
+    throw NOT_EXPECTED;
+  }
+
+  /** Goes over a member's name and its colon, and says whether there are escapes in it. */
+  name(): boolean {
+    if (this.bytes[this.at] !== QUOTE) throw NOT_EXPECTED;
+    const escaped = this.string();
+    if (this.bytes[this.at] !== COLON) throw NOT_EXPECTED;
+    this.at += 1;
+    return escaped;
+  }
+
+  /** Goes over a string, and says whether there are escapes in it. */
+  string(): boolean {
+    const { bytes } = this;
+    let at = this.at + 1;
+    let escaped = false;
+    for (;;) {
+      const byte = bytes[at] ?? 0;
+      if (byte === QUOTE) break;
+      if (byte < 0x20) throw NOT_EXPECTED;
+      if (byte === BACKSLASH) {
+        escaped = true;
+        at += escapeLength(bytes, at);
+      } else {
+        at += 1;
+      }
+    }
+    this.at = at + 1;
+    return escaped;
+  }
+
+  /** Goes over a number, true, false or null, and gives its value; `undefined` for a number that is no short integer. */
+  scalar(): number | boolean | null | undefined {
+    const { bytes, at } = this;
+    const first = bytes[at] ?? 0;
+    if (first === MINUS || isDigit(first)) {
+      this.at = numberEnd(bytes, at);
+      return shortInteger(bytes, at, this.at);
+    }
+    for (const { word, value } of LITERALS) {
+      if (!startsAt(word, bytes, at)) continue;
+      this.at = at + word.length;
+      return value;
+    }
+    throw NOT_EXPECTED;
+  }
+
+  /** Goes over any value. */
+  skip(depth = 0): void {
+    const { kind } = this;
+    if (kind === "string") this.string();
+    else if (kind === "scalar") this.scalar();
+    else this.#skipItems(kind, depth);
+  }
+
+  #skipItems(kind: "object" | "list", depth: number): void {
+    if (depth > MAX_DEPTH) throw NOT_EXPECTED;
+    if (this.opens(kind)) return;
+    do {
+      if (kind === "object") this.name();
+      this.skip(depth + 1);
+    } while (!this.closes(kind));
+  }
+}
+
+/** How long the escape at `at` is. */
+function escapeLength(bytes: Buffer, at: number): number {
+  const letter = bytes[at + 1] ?? 0;
+  if (ESCAPES.has(letter)) return 2;
+  if (letter !== LETTER_U) throw NOT_EXPECTED;
+  for (let place = at + 2; place < at + 6; place += 1) if (!isHex(bytes[place] ?? 0)) throw NOT_EXPECTED;
+  return 6;
+}
+
+function numberEnd(bytes: Buffer, start: number): number {
+  const whole = bytes[start] === MINUS ? start + 1 : start;
+  let at = digitsEnd(bytes, whole);
+  if (bytes[whole] === ZERO && at > whole + 1) throw NOT_EXPECTED;
+  if (bytes[at] === DOT) at = digitsEnd(bytes, at + 1);
+  if (((bytes[at] ?? 0) | 0x20) === LETTER_E) {
+    const sign = bytes[at + 1];
+    at = digitsEnd(bytes, sign === PLUS || sign === MINUS ? at + 2 : at + 1);
+  }
+  return at;
+}
+
+/** Just after the digits at `at`, of which there must be one. */
+function digitsEnd(bytes: Buffer, at: number): number {
+  let end = at;
+  while (isDigit(bytes[end] ?? 0)) end += 1;
+  if (end === at) throw NOT_EXPECTED;
+  return end;
+}
+
+/** The number of these digits; `undefined` when there is more than that, or more digits than can be added up exactly. */
+function shortInteger(bytes: Buffer, start: number, end: number): number | undefined {
+  if (end - start > 15) return undefined;
+  const whole = bytes[start] === MINUS ? start + 1 : start;
+  let value = 0;
+  for (let at = whole; at < end; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (!isDigit(byte)) return undefined;
+    value = value * 10 + byte - ZERO;
+  }
+  return whole === start ? value : -value;
+}
+
+const LITERALS = [true, false, null].map((value) => ({ value, word: Buffer.from(String(value)) }));
+
+function startsAt(word: Buffer, bytes: Buffer, at: number): boolean {
+  for (let place = 0; place < word.length; place += 1) if (bytes[at + place] !== word[place]) return false;
+  return true;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE;
+}
+
+function isHex(byte: number): boolean {
+  const lower = byte | 0x20;
+  return isDigit(byte) || (lower >= 0x61 && lower <= 0x66);
+}

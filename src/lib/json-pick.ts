@@ -1,0 +1,182 @@
+import { isAscii } from "node:buffer";
+import { JsonCursor, NOT_EXPECTED } from "./json-cursor.ts";
+import { KnownBytes } from "./known-bytes.ts";
+
+/** What is wanted of a JSON value: all of it, some members of an object, or the same of each item of a list. */
+export type Wanted = "all" | readonly [Wanted] | { readonly [member: string]: Wanted };
+
+/** So many members of an object are expected to come again, in their order. */
+const MAX_EXPECTED = 64;
+/** So many names of unwanted members are known at once. */
+const MAX_NAMES = 1000;
+
+/** A part of what is wanted, and what is remembered of the last value that was read for it. */
+interface Part {
+  /** `undefined` for a value that is passed over. */
+  wanted: Wanted | undefined;
+  /** Of an object: its members by name, and in the order in which they stood last. */
+  members: Map<string, Member>;
+  expected: Member[];
+  /** Of a list: its items. */
+  item: Part | undefined;
+  /** The last list or object that was taken or passed over as a whole: equal bytes are the same value again. */
+  last: KnownBytes;
+  value: unknown;
+}
+
+interface Member {
+  name: string;
+  /** The name as it is written, with its colon. */
+  written: KnownBytes;
+  part: Part;
+}
+
+/**
+ * Reads JSON of which only some members are wanted, in less time than `JSON.parse` takes, and gives what `pickOf`
+ * gives of the whole value. It reads what is written without white space and mostly in the same order as before;
+ * everything else, and all that is no JSON, is left to `JSON.parse` and throws what that throws.
+ *
+ * Records repeat themselves: a list or an object that has the very bytes of the one before it, in the same place, is
+ * the same object. So values must not be changed.
+ */
+export class JsonPicker {
+  readonly #wanted: Wanted;
+  readonly #root: Part;
+  readonly #cursor = new JsonCursor();
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  /** The text, when each of its characters is one byte. */
+  #text: string | undefined;
+
+  constructor(wanted: Wanted) {
+    this.#wanted = wanted;
+    this.#root = partOf(wanted);
+  }
+
+  /** What is wanted of the value that these bytes are in JSON, as UTF-8. */
+  pick(bytes: Buffer): unknown {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#cursor.bytes = bytes;
+    this.#cursor.at = 0;
+    this.#text = isAscii(bytes) ? bytes.toString("latin1") : undefined;
+    try {
+      const value = this.#read(this.#root);
+      if (this.#cursor.at === bytes.length) return value;
+    } catch (error) {
+      if (error !== NOT_EXPECTED) throw error;
+    }
+    return pickOf(JSON.parse(bytes.toString("utf8")), this.#wanted);
+  }
+
+  #read(part: Part): unknown {
+    const cursor = this.#cursor;
+    const { kind, at: start } = cursor;
+    if (kind === "string") {
+      if (cursor.string()) return JSON.parse(this.#slice(start, cursor.at));
+      return this.#slice(start + 1, cursor.at - 1);
+    }
+    if (kind === "scalar") {
+      const value = cursor.scalar();
+      return value === undefined ? Number(this.#slice(start, cursor.at)) : value;
+    }
+    if (kind === "object" && isMembers(part.wanted)) return this.#object(part);
+    if (kind === "list" && part.item !== undefined) return this.#list(part.item);
+    if (!this.#passes(part)) part.value = JSON.parse(this.#slice(start, cursor.at));
+    return part.value;
+  }
+
+  #object(part: Part): Record<string, unknown> {
+    const cursor = this.#cursor;
+    const object: Record<string, unknown> = {};
+    if (cursor.opens("object")) return object;
+    let place = 0;
+    do {
+      const member = this.#member(part, place);
+      place += 1;
+      if (member.part.wanted === undefined) this.#passes(member.part);
+      else object[member.name] = this.#read(member.part);
+    } while (!cursor.closes("object"));
+    return object;
+  }
+
+  #list(item: Part): unknown[] {
+    const list: unknown[] = [];
+    if (this.#cursor.opens("list")) return list;
+    do list.push(this.#read(item));
+    while (!this.#cursor.closes("list"));
+    return list;
+  }
+
+  /** Goes over the name of the next member, which mostly is the one that stood in this place before. */
+  #member(part: Part, place: number): Member {
+    const cursor = this.#cursor;
+    const expected = part.expected[place];
+    if (expected?.written.isAt(this.#view, cursor.at)) {
+      cursor.at += expected.written.length;
+      return expected;
+    }
+    const start = cursor.at;
+    // A name with escapes is another one than it seems.
+    if (cursor.name()) throw NOT_EXPECTED;
+    const name = this.#slice(start + 1, cursor.at - 2);
+    let member = part.members.get(name);
+    if (member === undefined) {
+      member = memberOf(name, undefined);
+      if (part.members.size < MAX_NAMES) part.members.set(name, member);
+    }
+    if (member.written.length === 0) member.written.keep(this.#view, start, cursor.at);
+    if (place < MAX_EXPECTED) part.expected[place] = member;
+    return member;
+  }
+
+  /** Goes over a value, and says whether it is a list or an object that has the bytes of the one before. */
+  #passes(part: Part): boolean {
+    const cursor = this.#cursor;
+    const { kind, at: start } = cursor;
+    const isNested = kind === "object" || kind === "list";
+    if (isNested && part.last.isAt(this.#view, start)) {
+      cursor.at += part.last.length;
+      return true;
+    }
+    cursor.skip();
+    if (isNested) part.last.keep(this.#view, start, cursor.at);
+    return false;
+  }
+
+  #slice(start: number, end: number): string {
+    return this.#text?.slice(start, end) ?? this.#cursor.bytes.toString("utf8", start, end);
+  }
+}
+
+/** What is wanted of a value: objects without their other members. What is no object or list, where one is expected, stays. */
+export function pickOf(value: unknown, wanted: Wanted): unknown {
+  if (wanted === "all" || typeof value !== "object" || value === null) return value;
+  if (isItems(wanted)) return Array.isArray(value) ? value.map((item) => pickOf(item, wanted[0])) : value;
+  if (Array.isArray(value)) return value;
+  const picked: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value)) {
+    const inner = Object.hasOwn(wanted, name) ? wanted[name] : undefined;
+    if (inner !== undefined) picked[name] = pickOf(member, inner);
+  }
+  return picked;
+}
+
+function partOf(wanted: Wanted | undefined): Part {
+  const members = new Map<string, Member>();
+  if (isMembers(wanted)) {
+    for (const [name, inner] of Object.entries(wanted)) members.set(name, memberOf(name, inner));
+  }
+  const item = isItems(wanted) ? partOf(wanted[0]) : undefined;
+  return { wanted, members, expected: [], item, last: new KnownBytes(), value: undefined };
+}
+
+function memberOf(name: string, wanted: Wanted | undefined): Member {
+  return { name, written: new KnownBytes(), part: partOf(wanted) };
+}
+
+function isItems(wanted: Wanted | undefined): wanted is readonly [Wanted] {
+  return Array.isArray(wanted);
+}
+
+function isMembers(wanted: Wanted | undefined): wanted is { readonly [member: string]: Wanted } {
+  return typeof wanted === "object" && !Array.isArray(wanted);
+}
