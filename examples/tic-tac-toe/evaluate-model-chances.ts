@@ -16,7 +16,7 @@ export interface Reply {
 }
 
 /** Tokens that are computed at a time. */
-const MAX_TOKENS = 8192;
+const MAX_TOKENS = 1024;
 
 /** How likely a model is to give just these replies, end included, at temperature 1. Computed, not sampled. */
 export async function chancesOf(
