@@ -32,7 +32,7 @@ export interface ExternalData {
  * With `external` given, constants of more than a few bytes are added to that list and only named in the model.
  */
 export function onnxModel(graph: Graph, external?: ExternalData[]): Uint8Array {
-  const nodes = liveNodes(graph);
+  const nodes = gradientsLast(liveNodes(graph));
   const used = new Set(nodes.flatMap(({ inputs }) => inputs));
   const names = new Map(graph.outputs.map(({ from, name }) => [from, name]));
   const domains = [...new Set(nodes.map(({ domain }) => domain))].filter((domain) => domain !== "");
@@ -65,6 +65,18 @@ export function liveNodes(graph: Graph): GraphNode[] {
     for (const input of node.inputs) needed.add(input);
   }
   return live.reverse();
+}
+
+/**
+ * The same nodes with those that nothing else takes from at the end, the first made of them last. onnxruntime makes its own
+ * order: depth first from such nodes, beginning with the last one. The gradients of a model's last block are made
+ * first; begun with any other, the run would go through the whole backward pass and keep every block's activations for later.
+ */
+export function gradientsLast(nodes: readonly GraphNode[]): GraphNode[] {
+  const taken = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const ends = nodes.filter(({ outputs }) => !outputs.some((output) => taken.has(output)));
+  const at_end = new Set(ends);
+  return [...nodes.filter((node) => !at_end.has(node)), ...ends.reverse()];
 }
 
 function writeNode(writer: ProtobufWriter, node: GraphNode, names: ReadonlyMap<string, string>): void {

@@ -31,23 +31,31 @@ export function tokenLogProbabilities(hidden: Value, head: Value, { select, targ
       { attributes: { axis: 0 } },
     );
   const parts: Value[] = [];
+  let before: Value | undefined;
   for (let index = 0; index < chunks; index += 1) {
     const rows = gatherRows(hidden, part(select, index));
-    const before = parts.at(-1);
     const ordered = before === undefined ? rows : afterwards(rows, before);
     const wanted = part(targets, index);
-    const made = head.needs_gradient
+    const { y, last } = head.needs_gradient
       ? keptOrMadeAgain(ordered, head, wanted, chunks > 1)
       : withFrozenHead(ordered, head, wanted);
-    parts.push(reshape(made, [1, size]));
+    before = last;
+    parts.push(reshape(y, [1, size]));
   }
   return reshape(concat(parts, 0), [product(chunks, size)]);
 }
 
+/** A part's log-probabilities, and what is made last of what its logits are needed for: the next part waits for it. */
+interface Part {
+  y: Value;
+  last: Value;
+}
+
 /** With a head that is trained. One chunk's logits are kept for the backward pass, those of several are made again. */
-function keptOrMadeAgain(rows: Value, head: Value, targets: Value, again: boolean): Value {
+function keptOrMadeAgain(rows: Value, head: Value, targets: Value, again: boolean): Part {
   const make = (hidden: Value) => crossEntropy(hidden, head, targets);
-  return again ? recomputed(make, rows) : make(rows);
+  const y = again ? recomputed(make, rows) : make(rows);
+  return { y, last: y };
 }
 
 /** With l = log softmax(h W^T): dL/dlogits = g (onehot(target) - e^l), g the gradient of the target's l. */
@@ -74,14 +82,15 @@ function crossEntropy(rows: Value, head: Value, targets: Value): Value {
  * With a head that is not trained: dL/dh = g (W[target] - E), where E = softmax(h W^T) W is made in the forward pass
  * already. Nothing of the vocabulary's size is kept until the backward pass, for the same number of operations.
  */
-function withFrozenHead(rows: Value, head: Value, targets: Value): Value {
+function withFrozenHead(rows: Value, head: Value, targets: Value): Part {
   const { graph } = rows;
   const { made } = graph.recorded(() => {
     const log_probabilities = logSoftmax(gemm(rows, head, { transpose_b: true }));
     return { y: pickPerRow(log_probabilities, targets), expected: gemm(exp(log_probabilities), head) };
   });
   const { y, expected } = made;
-  return graph.differentiable(y, [rows], (gradient) => [
+  graph.differentiable(y, [rows], (gradient) => [
     term(() => mul(sub(gatherRows(head, targets), expected), reshape(gradient, [...gradient.shape, 1]))),
   ]);
+  return { y, last: y.needs_gradient ? expected : y };
 }

@@ -56,7 +56,8 @@ export async function openLearner(settings: LearnerSettings): Promise<Learner> {
     recompute,
     max_length,
   });
-  const session = await openSession(graph, { threads });
+  // Where only adapters are trained, the arena holds on to more than it saves; with all gradients it saves time.
+  const session = await openSession(graph, { threads, arena: adapter === undefined });
   const optimiser = await openAdamW(
     store,
     {
