@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, usageError } from "./errors.ts";
@@ -61,7 +62,7 @@ async function putInPlace(
 async function refuseNonEmpty(target: string, path: string): Promise<void> {
   const names = await readdir(target).catch((error: unknown) => {
     if (codeOf(error) === "ENOENT") return [];
-    if (codeOf(error) === "ENOTDIR") throw notEmpty(path);
+    if (codeOf(error) === "ENOTDIR" && existsSync(target)) throw notEmpty(path);
     throw error;
   });
   if (names.length > 0) throw notEmpty(path);

@@ -169,7 +169,8 @@ async function makeEnvironment(dir: string): Promise<string | null> {
 /** Takes away what an attempt that was killed left; a folder that is no environment is somebody's. */
 async function clear(dir: string): Promise<void> {
   const names = await readdir(dir);
-  if (names.length > 0 && !names.includes("pyvenv.cfg")) throw new Error(`${dir} holds something else; name a new folder`);
+  if (names.length > 0 && !names.includes("pyvenv.cfg"))
+    throw new Error(`${dir} holds something else; name a new folder`);
   await rm(dir, { recursive: true, force: true });
 }
 

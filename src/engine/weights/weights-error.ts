@@ -24,7 +24,7 @@ export function writeError(path: string, error: unknown): unknown {
       cause: error,
     });
   }
-  if (["EACCES", "EROFS", "EPERM", "ENOTDIR"].includes(code)) {
+  if (["EACCES", "EROFS", "EPERM", "ENOTDIR", "ENOENT"].includes(code)) {
     return usageError({
       code: "output_not_writable",
       where: path,

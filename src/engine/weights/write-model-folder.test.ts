@@ -144,6 +144,14 @@ describe("the folder", () => {
     expect(await readFile(join(dir, "model.safetensors"))).toEqual(before);
   });
 
+  test("where nothing can be written, the error says so", async () => {
+    const dir = await newPath();
+    await writeFile(join(dir, "..", "file"), "");
+    await expect(
+      writeModelFolder(join(dir, "..", "file", "model"), { config, parameters, dtype: "F32" }),
+    ).rejects.toMatchObject({ code: "output_not_writable", exit_code: 2 });
+  });
+
   test("holds the weights of the configuration, or is not written", async () => {
     const wrong = (name: string, tensor: Tensor | null) => {
       const tensors = new Map(parameters);
