@@ -5,14 +5,17 @@ import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, usageError } from "./errors.ts";
 
 export interface WholeFolderOptions {
-  /** Whether a folder that is there, with something in it, is replaced. Default: it is refused with `output_not_empty`. */
+  /**
+   * Whether a folder that is there, with something in it, is replaced. Default: it is refused with `output_not_empty`.
+   */
   overwrite?: boolean | undefined;
 }
 
 /**
- * A folder that appears whole or not at all: `fill` writes into a temporary folder beside it (`.NAME.XXXX.partial`), everything is flushed
- * to disk, then it is renamed. On any error the temporary folder is removed. A folder that is replaced is gone only after the new one is
- * complete; between two renames neither stands under the name, which no file system call avoids.
+ * A folder that appears whole or not at all: `fill` writes into a temporary folder beside it (`.NAME.XXXX.partial`),
+ * everything is flushed to disk, then it is renamed. On any error the temporary folder is removed. A folder that is
+ * replaced is gone only after the new one is complete; between two renames neither stands under the name, which no file
+ * system call avoids.
  */
 export async function writeFolderWhole(
   path: string,

@@ -16,7 +16,10 @@ const INSTALL_LIMIT_MS = 40 * 60_000;
 export interface PythonEnv {
   /** The folder that holds it; what is made once for many tests may lie in its `made/`. */
   dir: string;
-  /** Runs a script of this folder (or of an absolute path) to its end. Gives its stdout; throws with its stderr when it fails. */
+  /**
+   * Runs a script of this folder (or of an absolute path) to its end. Gives its stdout; throws with its stderr when it
+   * fails.
+   */
   python(script: string, args?: readonly string[], options?: PythonOptions): Promise<string>;
 }
 
@@ -31,9 +34,10 @@ export interface PythonOptions {
 export type PythonFound = { env: PythonEnv; skip: null } | { env: null; skip: string };
 
 /**
- * The environment, made on the first call (about a minute and 4.7 GB on Linux) and kept under the user's cache folder by the hash of
- * its requirements; `PAIRWRIGHT_INTEROP_ENV` names another folder. Without Python or the package index it tells why there is none;
- * an install that begins and fails is an error, and so is any reason to skip when `PAIRWRIGHT_INTEROP=required`.
+ * The environment, made on the first call (about a minute and 4.7 GB on Linux) and kept under the user's cache folder
+ * by the hash of its requirements; `PAIRWRIGHT_INTEROP_ENV` names another folder. Without Python or the package index
+ * it tells why there is none; an install that begins and fails is an error, and so is any reason to skip when
+ * `PAIRWRIGHT_INTEROP=required`.
  */
 export async function pythonEnv(): Promise<PythonFound> {
   const dir = await environmentDir();
@@ -72,7 +76,10 @@ export async function smolLm2Folder(env: PythonEnv): Promise<string> {
   });
 }
 
-/** A folder of this name in the environment's `made/`, filled by `make` the first time. Half-made folders are never found. */
+/**
+ * A folder of this name in the environment's `made/`, filled by `make` the first time. Half-made folders are never
+ * found.
+ */
 export async function makeOnce(env: PythonEnv, name: string, make: (dir: string) => Promise<void>): Promise<string> {
   const dir = join(env.dir, "made", name);
   const done = `${dir}.done`;

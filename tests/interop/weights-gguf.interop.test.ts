@@ -105,7 +105,8 @@ let smol: ImportedModel;
 function randomBlocks(bytes: number, seed: number): Uint8Array {
   const random = seededRandom(seed);
   const blocks = Uint8Array.from({ length: BLOCKS * bytes }, () => Math.floor(random() * 256));
-  // An exponent of all ones in a scale, which no converter writes: NaNs of different makers differ in bits that mean nothing.
+  // An exponent of all ones in a scale, which no converter writes: NaNs of different makers differ in bits that mean
+  // nothing.
   for (let at = 1; at < blocks.length; at += 1)
     if (((blocks[at] as number) & 0x7c) === 0x7c) blocks[at] = (blocks[at] as number) & 0xbf;
   return blocks;
@@ -199,7 +200,8 @@ describe.skipIf(env === null)(`GGUF ${skip ?? ""}`, () => {
     const tokenizer = await openTokenizer(join(dir, "smol"));
     const ours = TEXTS.map((text) => tokenizer.encode(text));
     expect(theirs?.folder).toEqual(ours);
-    // SmolLM's tokenizer cuts at every numeral, as llama.cpp does; transformers' reader of GGUF files forgets that. It shows with others than 0-9 only.
+    // SmolLM's tokenizer cuts at every numeral, as llama.cpp does; transformers' reader of GGUF files forgets that. It
+    // shows with others than 0-9 only.
     expect(TEXTS.filter((_, i) => JSON.stringify(ours[i]) !== JSON.stringify(theirs?.file[i]))).toEqual([NUMERALS]);
     expect(theirs?.size).toEqual([49_152, 49_152]);
     expect(theirs?.named[1]).toEqual(theirs?.named[0]);

@@ -3,8 +3,8 @@ import type { ModelConfig } from "./model-config.ts";
 import { type LinearModule, linearName, linearShape, type Parameters, type Tensor } from "./parameters.ts";
 
 /**
- * Low-rank adapter (Hu et al. 2021, arXiv:2106.09685): a linear layer's weight W [out, in] acts as W + (alpha / rank) B A, with A [rank, in]
- * and B [out, rank].
+ * Low-rank adapter (Hu et al. 2021, arXiv:2106.09685): a linear layer's weight W [out, in] acts as W + (alpha / rank) B
+ * A, with A [rank, in] and B [out, rank].
  */
 export interface LoraAdapter {
   rank: number;
@@ -52,7 +52,10 @@ export function checkAdapter(adapter: LoraAdapter, config: ModelConfig, where: s
   if (surplus !== undefined) throw badAdapter(where, `tensor ${surplus} is surplus: this model has no such layer`);
 }
 
-/** The model's weights with the adapter added: W + (alpha / rank) B A. Tensors without an adapter are shared, the others are new. */
+/**
+ * The model's weights with the adapter added: W + (alpha / rank) B A. Tensors without an adapter are shared, the others
+ * are new.
+ */
 export function mergeAdapter(parameters: Parameters, adapter: LoraAdapter): Map<string, Tensor> {
   const merged = new Map(parameters);
   const linears = new Set([...adapter.tensors.keys()].map((name) => name.replace(/\.lora_[AB]\.weight$/, "")));

@@ -11,9 +11,9 @@ export interface Rope {
 }
 
 /**
- * Reads `rope_theta` with `rope_scaling` (transformers 4, where the kind is `rope_type` or the older `type`) or `rope_parameters`
- * (transformers 5, which holds both). Where a config has both, `rope_scaling` counts, as in transformers. Kinds other than
- * default, linear and llama3 are errors that name the key.
+ * Reads `rope_theta` with `rope_scaling` (transformers 4, where the kind is `rope_type` or the older `type`) or
+ * `rope_parameters` (transformers 5, which holds both). Where a config has both, `rope_scaling` counts, as in
+ * transformers. Kinds other than default, linear and llama3 are errors that name the key.
  */
 export function readRope(fields: ConfigFields, max_position_embeddings: number): Rope {
   const key = fields.has("rope_scaling") ? "rope_scaling" : "rope_parameters";

@@ -46,9 +46,9 @@ const FAMILIES: Record<ModelType, Family> = {
 const MODEL_TYPES: readonly ModelType[] = ["llama", "qwen2", "mistral"];
 
 /**
- * Reads a Hugging Face config.json (parsed; `where` is its path, for errors) with all the defaults of transformers filled in.
- * What the engine does not compute (another architecture or activation, biases in the MLP, a sliding window in effect, another kind
- * of rotary scaling, quantised weights) is one `unsupported_model` error that names the key.
+ * Reads a Hugging Face config.json (parsed; `where` is its path, for errors) with all the defaults of transformers
+ * filled in. What the engine does not compute (another architecture or activation, biases in the MLP, a sliding window
+ * in effect, another kind of rotary scaling, quantised weights) is one `unsupported_model` error that names the key.
  */
 export function readConfig(raw: unknown, where: string): ModelConfig {
   if (!isObject(raw)) throw badConfig(where, "the file holds no JSON object");
@@ -167,7 +167,8 @@ function windowOf(fields: ConfigFields, { model_type, num_hidden_layers }: Reach
   if (fields.value("sliding_window") === null) return null;
   const window = fields.count("sliding_window", 4096);
   if (model_type === "mistral") return window;
-  // Qwen2 asks for it with a switch, from one layer on, unless the layers' kinds are told one by one (and refused above).
+  // Qwen2 asks for it with a switch, from one layer on, unless the layers' kinds are told one by one (and refused
+  // above).
   if (!fields.flag("use_sliding_window", false) || fields.has("layer_types")) return null;
   const first = fields.value("max_window_layers") === 0 ? 0 : fields.count("max_window_layers", 28);
   return first < num_hidden_layers ? window : null;

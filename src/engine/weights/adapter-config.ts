@@ -33,10 +33,15 @@ const LISTS = [
   "alora_invocation_tokens",
   "arrow_config",
 ];
-/** These ways to begin take something away from the base's weights, which then are no longer those of the named base. */
+/**
+ * These ways to begin take something away from the base's weights, which then are no longer those of the named base.
+ */
 const CHANGES_BASE = /^(pissa|olora|loftq|corda|lora_ga)/i;
 
-/** Reads adapter_config.json (parsed). Whatever is not plain LoRA on a block's linear layers is an `unsupported_adapter` error naming the key. */
+/**
+ * Reads adapter_config.json (parsed). Whatever is not plain LoRA on a block's linear layers is an `unsupported_adapter`
+ * error naming the key.
+ */
 export function readAdapterConfig(raw: unknown, where: string): AdapterConfig {
   if (!isObject(raw)) throw badAdapter(where, "the file holds no JSON object");
   const fields = configFields(raw, where);

@@ -44,8 +44,9 @@ export async function writeAdapter(
 }
 
 /**
- * Reads an adapter in PEFT's layout. Other kinds than plain LoRA (rsLoRA, DoRA, saved modules, ranks by layer …) are refused by name, and so is
- * a tensor without its partner, of another rank, or on a layer that target_modules does not name.
+ * Reads an adapter in PEFT's layout. Other kinds than plain LoRA (rsLoRA, DoRA, saved modules, ranks by layer …) are
+ * refused by name, and so is a tensor without its partner, of another rank, or on a layer that target_modules does not
+ * name.
  */
 export async function readAdapter(dir: string): Promise<StoredAdapter> {
   const watch = fileWatch();

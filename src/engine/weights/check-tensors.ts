@@ -9,9 +9,9 @@ const EMBEDDING = "model.embed_tokens.weight";
 const IGNORED = /\.rotary_emb\.inv_freq$/;
 
 /**
- * The stored tensors that a model of these shapes needs, by its names. Fails with `bad_weights` on the first one that is missing,
- * surplus, of another shape or of a dtype that cannot be read. Where head and embedding are one, either may be stored, or both if they
- * are equal: with two different ones the configuration is wrong about the model.
+ * The stored tensors that a model of these shapes needs, by its names. Fails with `bad_weights` on the first one that
+ * is missing, surplus, of another shape or of a dtype that cannot be read. Where head and embedding are one, either may
+ * be stored, or both if they are equal: with two different ones the configuration is wrong about the model.
  */
 export async function checkTensors(
   dir: string,

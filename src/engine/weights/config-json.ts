@@ -9,8 +9,9 @@ const TORCH_DTYPES: Record<Dtype, string> = { F32: "float32", F16: "float16", BF
 const REPLACED = ["rope_parameters", "dtype", "quantization_config", "_name_or_path", "_model_name_or_path"];
 
 /**
- * A config.json that transformers 4 and 5 load as this model. What `raw_config` says beside (token ids, initial scale, dropout) is kept;
- * rotary positions are written the older way, `rope_theta` and `rope_scaling`, which both versions read.
+ * A config.json that transformers 4 and 5 load as this model. What `raw_config` says beside (token ids, initial scale,
+ * dropout) is kept; rotary positions are written the older way, `rope_theta` and `rope_scaling`, which both versions
+ * read.
  */
 export function configJson(
   config: ModelConfig,

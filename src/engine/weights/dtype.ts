@@ -11,7 +11,10 @@ export function bytesOf(dtype: Dtype): number {
 /** The largest number that is finite in float16; what is nearer to the step above it, 65,536, becomes infinity. */
 export const MAX_F16 = 65_504;
 
-/** Numbers of the 16-bit kinds, as their bits, to float32. Exact, infinities and NaN included. `from` and `into` are equally long. */
+/**
+ * Numbers of the 16-bit kinds, as their bits, to float32. Exact, infinities and NaN included. `from` and `into` are
+ * equally long.
+ */
 export function widen(dtype: "F16" | "BF16", from: Uint16Array, into: Float32Array): void {
   const bits = new Uint32Array(into.buffer, into.byteOffset, into.length);
   const length = from.length;
@@ -24,8 +27,8 @@ export function widen(dtype: "F16" | "BF16", from: Uint16Array, into: Float32Arr
 }
 
 /**
- * Float32 to the bits of a 16-bit kind, rounded to nearest, ties to even, as torch rounds. A number beyond float16's range becomes an
- * infinity; a NaN stays a NaN. `from` and `into` are equally long.
+ * Float32 to the bits of a 16-bit kind, rounded to nearest, ties to even, as torch rounds. A number beyond float16's
+ * range becomes an infinity; a NaN stays a NaN. `from` and `into` are equally long.
  */
 export function narrow(dtype: "F16" | "BF16", from: Float32Array, into: Uint16Array): void {
   // Signed: V8 keeps a word of 32 bits as a plain integer only when it is.

@@ -13,8 +13,8 @@ export interface FileWatch {
 }
 
 /**
- * A watch over the files of one model: size, times and identity of each before the first byte is read, compared when all is read. What
- * was read in between is thrown away with the error, so a mixture of two models is never used.
+ * A watch over the files of one model: size, times and identity of each before the first byte is read, compared when
+ * all is read. What was read in between is thrown away with the error, so a mixture of two models is never used.
  */
 export function fileWatch(): FileWatch {
   const seen = new Map<string, string>();
@@ -42,7 +42,10 @@ export function fileWatch(): FileWatch {
   };
 }
 
-/** A write changes time or size, a file put in its place the inode. The change time also catches a modification time that was set back. */
+/**
+ * A write changes time or size, a file put in its place the inode. The change time also catches a modification time
+ * that was set back.
+ */
 function marks({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
 }

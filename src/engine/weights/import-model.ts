@@ -37,8 +37,8 @@ export interface ImportedModel {
 }
 
 /**
- * Makes a model folder of a Hugging Face folder or a GGUF file. Every tensor is read and must be finite, the tokenizer must open and fit the
- * model; the folder appears whole or not at all.
+ * Makes a model folder of a Hugging Face folder or a GGUF file. Every tensor is read and must be finite, the tokenizer
+ * must open and fit the model; the folder appears whole or not at all.
  */
 export async function importModel(source: string, dir: string, options: ImportOptions = {}): Promise<ImportedModel> {
   const found = await stat(source).catch((error: unknown) => {

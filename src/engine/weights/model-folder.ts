@@ -37,9 +37,9 @@ export interface OpenModel extends ModelFacts, AsyncDisposable {
 }
 
 /**
- * Reads a Hugging Face folder: config.json and F32, F16 or BF16 safetensors, in one file or shards. A model that the engine does
- * not do, a missing or surplus tensor, a wrong shape, a damaged file and a folder that is written meanwhile are one error each that
- * names file and tensor.
+ * Reads a Hugging Face folder: config.json and F32, F16 or BF16 safetensors, in one file or shards. A model that the
+ * engine does not do, a missing or surplus tensor, a wrong shape, a damaged file and a folder that is written meanwhile
+ * are one error each that names file and tensor.
  */
 export async function readModelFolder(dir: string): Promise<Model> {
   await using model = await openModelFolder(dir);

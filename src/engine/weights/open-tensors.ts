@@ -23,8 +23,8 @@ export interface OpenTensors extends AsyncDisposable {
 }
 
 /**
- * Opens `model.safetensors`, or else the shards that `model.safetensors.index.json` names. Index and shards must agree: every tensor
- * where the index puts it, and none besides.
+ * Opens `model.safetensors`, or else the shards that `model.safetensors.index.json` names. Index and shards must agree:
+ * every tensor where the index puts it, and none besides.
  */
 export async function openTensors(dir: string, watch: FileWatch): Promise<OpenTensors> {
   if (await isFile(join(dir, SINGLE))) return together([await openTensorFile(join(dir, SINGLE), watch)]);

@@ -2,7 +2,10 @@ import { isObject } from "../model/config-fields.ts";
 import { sizeOf } from "../model/parameters.ts";
 import { badWeights } from "./weights-error.ts";
 
-/** Bits of one number, by safetensors' names. Those that the engine cannot read may still stand in a file beside what it needs. */
+/**
+ * Bits of one number, by safetensors' names. Those that the engine cannot read may still stand in a file beside what it
+ * needs.
+ */
 const DTYPE_BITS: ReadonlyMap<string, number> = new Map([
   ...["F4", "F6_E2M3", "F6_E3M2"].map((name, i) => [name, i === 0 ? 4 : 6] as const),
   ...["BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"].map((n) => [n, 8] as const),
@@ -45,9 +48,9 @@ export function headerLength(first: Buffer, { path, file_bytes }: { path: string
 }
 
 /**
- * Reads the header of a safetensors file. Everything is checked that the format promises: names once, known dtypes, sizes that
- * fit shapes, tensors that cover the rest of the file without gap, overlap or remainder (a file cut short, or still being written,
- * does not).
+ * Reads the header of a safetensors file. Everything is checked that the format promises: names once, known dtypes,
+ * sizes that fit shapes, tensors that cover the rest of the file without gap, overlap or remainder (a file cut short,
+ * or still being written, does not).
  */
 export function parseHeader(
   text: string,

@@ -12,7 +12,10 @@ const BLOCK = 1 << 22;
 export interface TensorFile extends AsyncDisposable {
   readonly path: string;
   readonly header: SafetensorsHeader;
-  /** One tensor's numbers as float32, in memory of its own. Fails with `bad_weights` for a dtype other than F32, F16 and BF16. */
+  /**
+   * One tensor's numbers as float32, in memory of its own. Fails with `bad_weights` for a dtype other than F32, F16 and
+   * BF16.
+   */
   read(name: string): Promise<Float32Array>;
 }
 

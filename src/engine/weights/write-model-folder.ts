@@ -43,8 +43,9 @@ export interface WriteModel {
 }
 
 /**
- * Writes a Hugging Face folder that transformers loads: config.json, model.safetensors and the companion files. It appears whole or not at
- * all. Without `raw_config` or a config.json in `source_dir`, the token ids stay unsaid, and transformers takes its own defaults.
+ * Writes a Hugging Face folder that transformers loads: config.json, model.safetensors and the companion files. It
+ * appears whole or not at all. Without `raw_config` or a config.json in `source_dir`, the token ids stay unsaid, and
+ * transformers takes its own defaults.
  */
 export async function writeModelFolder(dir: string, model: WriteModel): Promise<void> {
   const source = "read" in model.parameters ? model.parameters : tensorSource(model.parameters);

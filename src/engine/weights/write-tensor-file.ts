@@ -17,8 +17,9 @@ export interface TensorFileOptions {
 }
 
 /**
- * Writes a safetensors file, tensor by tensor, and flushes it to disk. It must not exist, and is no whole file until this ends: write
- * into a folder that appears whole (`writeFolderWhole`). Fails with `f16_overflow` for a number that float16 cannot hold.
+ * Writes a safetensors file, tensor by tensor, and flushes it to disk. It must not exist, and is no whole file until
+ * this ends: write into a folder that appears whole (`writeFolderWhole`). Fails with `f16_overflow` for a number that
+ * float16 cannot hold.
  */
 export async function writeTensorFile(path: string, source: TensorSource, options: TensorFileOptions): Promise<void> {
   const { dtype, metadata = {} } = options;

@@ -21,7 +21,10 @@ function integers(count: number, from: number, to: number, seed: number): number
   return Array.from({ length: count }, () => from + Math.floor(random() * (to - from + 1)));
 }
 
-/** Bytes of bit fields: `[at, width, value]`, `at` counted in bits from the first byte's lowest. Another way than shifts by hand. */
+/**
+ * Bytes of bit fields: `[at, width, value]`, `at` counted in bits from the first byte's lowest. Another way than shifts
+ * by hand.
+ */
 function bitBytes(size: number, fields: (readonly [at: number, width: number, value: number])[]): number[] {
   const bits = new Array<number>(size * 8).fill(0);
   for (const [at, width, value] of fields) {

@@ -16,8 +16,9 @@ export interface GgmlType {
 const BLOCK = 32;
 
 /**
- * The types that can be read, by ggml's numbers. Each number of a block is worked out as ggml's reference does: the scales are float16, every
- * product is exact in float64, and the result is rounded to float32 once, so the bits are the same.
+ * The types that can be read, by ggml's numbers. Each number of a block is worked out as ggml's reference does: the
+ * scales are float16, every product is exact in float64, and the result is rounded to float32 once, so the bits are the
+ * same.
  */
 export const GGML_TYPES: ReadonlyMap<number, GgmlType> = new Map([
   [0, { name: "F32", block: 1, bytes: 4, dequantise: copyF32 }],
@@ -73,7 +74,10 @@ function widenBf16(from: Uint8Array, into: Float32Array): void {
   for (let i = 0; i < bits.length; i += 1) bits[i] = u16(from, 2 * i) << 16;
 }
 
-/** A scale and 32 numbers of 4 bits, from -8 on. Byte j holds number j in its low half and number j + 16 in its high half. */
+/**
+ * A scale and 32 numbers of 4 bits, from -8 on. Byte j holds number j in its low half and number j + 16 in its high
+ * half.
+ */
 function dequantiseQ40(from: Uint8Array, into: Float32Array): void {
   const f16 = f16Values();
   for (let at = 0, out = 0; out < into.length; at += 18, out += BLOCK) {

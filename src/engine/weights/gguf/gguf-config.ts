@@ -9,7 +9,10 @@ import { badGguf, unsupportedGguf } from "./parse-gguf.ts";
 /** llama.cpp calls every model that computes as Llama does `llama`: Mistral and SmolLM2 too. */
 const ARCHITECTURES = ["llama", "qwen2"] as const;
 
-/** Reads the shape of a model out of a GGUF file's metadata and tensors. What the engine does not do is an `unsupported_gguf` error. */
+/**
+ * Reads the shape of a model out of a GGUF file's metadata and tensors. What the engine does not do is an
+ * `unsupported_gguf` error.
+ */
 export async function readGgufConfig(file: GgufFile): Promise<ModelConfig> {
   const metadata = ggufMetadata(file);
   const model_type = architectureOf(metadata);

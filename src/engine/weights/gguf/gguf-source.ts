@@ -26,8 +26,8 @@ const OUTSIDE: ReadonlyMap<string, string> = new Map([
 const READ_ELSEWHERE = ["rope_freqs.weight"];
 
 /**
- * The tensors of a GGUF file as those of the model: by Hugging Face's names, float32, the rows of q and k in Hugging Face's order. Fails with
- * `bad_gguf` on a tensor that is missing, surplus or of another shape.
+ * The tensors of a GGUF file as those of the model: by Hugging Face's names, float32, the rows of q and k in Hugging
+ * Face's order. Fails with `bad_gguf` on a tensor that is missing, surplus or of another shape.
  */
 export function ggufSource(file: GgufFile, config: ModelConfig): TensorSource {
   const shapes = parameterShapes(config);
@@ -69,8 +69,9 @@ async function readInOrder(file: GgufFile, name: string, config: ModelConfig): P
 }
 
 /**
- * llama.cpp rotates pairs of neighbours (0, 1), (2, 3) …, Hugging Face pairs (0, d/2), (1, d/2 + 1) … of a head: its converter put row
- * i + h·d/2 of each head (h = 0, 1) at 2i + h. This puts it back. `numbers` holds `heads · head_dim` rows.
+ * llama.cpp rotates pairs of neighbours (0, 1), (2, 3) …, Hugging Face pairs (0, d/2), (1, d/2 + 1) … of a head: its
+ * converter put row i + h·d/2 of each head (h = 0, 1) at 2i + h. This puts it back. `numbers` holds `heads · head_dim`
+ * rows.
  */
 export function unpermute(numbers: Float32Array, heads: number, head_dim: number): Float32Array {
   const half = head_dim / 2;

@@ -14,8 +14,9 @@ export interface GgufTokenizer {
 }
 
 /**
- * Writes a GGUF file's tokenizer as tokenizer.json, tokenizer_config.json (with the chat template) and generation_config.json. Byte-level BPE
- * (`tokenizer.ggml.model` is gpt2), cut into words as `tokenizer.ggml.pre` says, and SentencePiece's BPE (llama) are supported.
+ * Writes a GGUF file's tokenizer as tokenizer.json, tokenizer_config.json (with the chat template) and
+ * generation_config.json. Byte-level BPE (`tokenizer.ggml.model` is gpt2), cut into words as `tokenizer.ggml.pre` says,
+ * and SentencePiece's BPE (llama) are supported.
  */
 export function readGgufTokenizer(file: GgufFile, config: ModelConfig): GgufTokenizer {
   const metadata = ggufMetadata(file);

@@ -4,8 +4,9 @@ import { f16Values } from "../dtype.ts";
 const BLOCK = 256;
 
 /**
- * Q4_K: float16 `d` and `dmin`, 8 pairs of 6-bit scale and offset (packed), then 128 bytes of 4-bit numbers. Each 32 bytes hold 32 numbers
- * in their low halves, which use one pair, and the next 32 in their high halves, which use the next. A number is d·scale·q − dmin·offset.
+ * Q4_K: float16 `d` and `dmin`, 8 pairs of 6-bit scale and offset (packed), then 128 bytes of 4-bit numbers. Each 32
+ * bytes hold 32 numbers in their low halves, which use one pair, and the next 32 in their high halves, which use the
+ * next. A number is d·scale·q − dmin·offset.
  */
 export function dequantiseQ4K(from: Uint8Array, into: Float32Array): void {
   const f16 = f16Values();
@@ -49,8 +50,9 @@ export function dequantiseQ5K(from: Uint8Array, into: Float32Array): void {
 }
 
 /**
- * Q6_K: 128 bytes of low 4 bits, 64 bytes of high 2 bits, 16 signed 8-bit scales for 16 numbers each, float16 `d`. Of each half (128 numbers),
- * byte j of the high bits holds those of numbers j, j + 32, j + 64 and j + 96. A number is d·scale·(q − 32).
+ * Q6_K: 128 bytes of low 4 bits, 64 bytes of high 2 bits, 16 signed 8-bit scales for 16 numbers each, float16 `d`. Of
+ * each half (128 numbers), byte j of the high bits holds those of numbers j, j + 32, j + 64 and j + 96. A number is
+ * d·scale·(q − 32).
  */
 export function dequantiseQ6K(from: Uint8Array, into: Float32Array): void {
   const f16 = f16Values();
@@ -74,8 +76,9 @@ export function dequantiseQ6K(from: Uint8Array, into: Float32Array): void {
 }
 
 /**
- * 12 bytes hold 8 scales and 8 offsets of 6 bits: bytes 0-3 the scales 0-3 and bytes 4-7 the offsets 0-3 in their low 6 bits; bytes 8-11 the
- * low 4 bits of scales (low half) and offsets (high half) 4-7, whose upper 2 bits fill the first eight bytes.
+ * 12 bytes hold 8 scales and 8 offsets of 6 bits: bytes 0-3 the scales 0-3 and bytes 4-7 the offsets 0-3 in their low 6
+ * bits; bytes 8-11 the low 4 bits of scales (low half) and offsets (high half) 4-7, whose upper 2 bits fill the first
+ * eight bytes.
  */
 function unpackPairs(from: Uint8Array, at: number, pairs: Uint8Array): void {
   for (let i = 0; i < 4; i += 1) {

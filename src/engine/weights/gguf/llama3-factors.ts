@@ -6,9 +6,9 @@ import { unsupportedGguf } from "./parse-gguf.ts";
 const LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
 
 /**
- * llama3's scaling of rotary positions out of `rope_freqs.weight`: a GGUF file holds by how much each frequency is divided, not the settings
- * that this follows from. The largest is the factor; with it and Llama 3's other settings all others must come out, or the scaling is another
- * one, and refused. Null where nothing is divided.
+ * llama3's scaling of rotary positions out of `rope_freqs.weight`: a GGUF file holds by how much each frequency is
+ * divided, not the settings that this follows from. The largest is the factor; with it and Llama 3's other settings all
+ * others must come out, or the scaling is another one, and refused. Null where nothing is divided.
  */
 export async function readLlama3Factors(
   file: GgufFile,
@@ -28,7 +28,10 @@ export async function readLlama3Factors(
   );
 }
 
-/** What llama3's scaling divides each frequency by (transformers' `_compute_llama3_parameters`): long waves by the factor, short ones by 1. */
+/**
+ * What llama3's scaling divides each frequency by (transformers' `_compute_llama3_parameters`): long waves by the
+ * factor, short ones by 1.
+ */
 export function llama3Divisors(
   scaling: Extract<RopeScaling, { rope_type: "llama3" }>,
   { rope_theta, head_dim }: { rope_theta: number; head_dim: number },

@@ -31,7 +31,10 @@ export interface GgufFile extends AsyncDisposable {
   check(): Promise<void>;
 }
 
-/** Opens a GGUF file and checks its header: names, types, and that the tensors lie inside the file and not on one another. */
+/**
+ * Opens a GGUF file and checks its header: names, types, and that the tensors lie inside the file and not on one
+ * another.
+ */
 export async function openGguf(path: string): Promise<GgufFile> {
   const file = await open(path, "r").catch((error: unknown) => {
     throw readError(path, "the file cannot be read", error);

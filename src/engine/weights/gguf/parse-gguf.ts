@@ -32,8 +32,9 @@ const MAX_DIMENSIONS = 4;
 const MAX_DEPTH = 4;
 
 /**
- * Reads the header of a GGUF file (version 2 or 3) from its first bytes. `null` when they end before the header does: to be called again
- * with more. Every length is checked against the file's own, so a wrong one is an error and never a huge allocation.
+ * Reads the header of a GGUF file (version 2 or 3) from its first bytes. `null` when they end before the header does:
+ * to be called again with more. Every length is checked against the file's own, so a wrong one is an error and never a
+ * huge allocation.
  */
 export function parseGguf(bytes: Buffer, file: GgufBytes): GgufHeader | null {
   const cursor = byteCursor(bytes, file);

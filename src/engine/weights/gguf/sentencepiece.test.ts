@@ -9,8 +9,8 @@ import { openTokenizer } from "../../../tokens/open-tokenizer.ts";
 import { importModel } from "../import-model.ts";
 
 /**
- * Made with the sentencepiece package (0.2): BPE of 640 pieces with byte fallback and a user's own token, trained on this repository's
- * texts; what it makes of 50 texts, and what it makes of its ids again.
+ * Made with the sentencepiece package (0.2): BPE of 640 pieces with byte fallback and a user's own token, trained on
+ * this repository's texts; what it makes of 50 texts, and what it makes of its ids again.
  */
 interface Golden {
   pieces: string[];

@@ -6,9 +6,9 @@ import { BPE, type GgufTokens, postProcessor, TOKEN_TYPE, TOKENIZER_JSON, vocabu
 const SPACE = "▁";
 
 /**
- * tokenizer.json of SentencePiece's BPE, as Llama 2, Mistral and TinyLlama have it: `tokenizer.ggml.model` is llama. A space is put before a text,
- * and after a control token in it, as llama.cpp does; `tokenizer.ggml.add_space_prefix` switches that off. Characters that are no pieces become
- * bytes.
+ * tokenizer.json of SentencePiece's BPE, as Llama 2, Mistral and TinyLlama have it: `tokenizer.ggml.model` is llama. A
+ * space is put before a text, and after a control token in it, as llama.cpp does; `tokenizer.ggml.add_space_prefix`
+ * switches that off. Characters that are no pieces become bytes.
  */
 export function sentencePieceJson(metadata: GgufMetadata, tokens: GgufTokens): object {
   const { vocab, added_tokens } = vocabulary(tokens, metadata);
@@ -47,8 +47,8 @@ function sequence(key: string, steps: object[]): object {
 }
 
 /**
- * The merges that the pieces' scores imply. SentencePiece joins the two neighbours whose piece has the highest score; so every way to cut a piece in
- * two pieces is a merge, in the order of the scores.
+ * The merges that the pieces' scores imply. SentencePiece joins the two neighbours whose piece has the highest score;
+ * so every way to cut a piece in two pieces is a merge, in the order of the scores.
  */
 function mergesOf(metadata: GgufMetadata, { tokens, types }: GgufTokens): [string, string][] {
   const scores = metadata.numbers("tokenizer.ggml.scores");
