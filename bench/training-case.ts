@@ -1,10 +1,10 @@
 /** One training case in a process of its own: `jiti bench/training-case.ts JSON`. Prints what it measured as JSON. */
 import { performance } from "node:perf_hooks";
 import { initialAdapter, initialWeights } from "../src/engine/model/initial-weights.ts";
+import { matrixRate } from "../src/engine/runtime/matrix-rate.ts";
 import { batchAt, epochOrder, unitsOf } from "../src/engine/train/batches.ts";
 import { openLearner } from "../src/engine/train/learner.ts";
 import { TrainingOptions } from "../src/engine/train/training-options.ts";
-import { matrixPeak } from "./matrix-peak.ts";
 import { type CaseData, MODELS, type ModelName, randomData } from "./training-shapes.ts";
 
 export interface TrainingCase {
@@ -32,7 +32,8 @@ const { model, data, options: given, recompute, threads, steps } = JSON.parse(pr
 const config = MODELS[model];
 const options = TrainingOptions.parse({ learning_rate: 1e-6, ...given });
 const rows = randomData(data, config.vocab_size);
-const before = await matrixPeak(threads);
+const matrixPeak = async () => (await matrixRate(threads, 30)) / 1e9;
+const before = await matrixPeak();
 const learner = await openLearner({
   config,
   weights: initialWeights(config, { deviation: 0.05 }),
@@ -69,6 +70,6 @@ const figures: TrainingFigures = {
   cpu_ms: (user + system) / 1000 / steps,
   tokens,
   peak_mb,
-  matrix_peak: [before, await matrixPeak(threads)],
+  matrix_peak: [before, await matrixPeak()],
 };
 console.log(JSON.stringify(figures));

@@ -3,13 +3,16 @@ import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import { canonicalJson, sha256 } from "../../lib/hash.ts";
 import { initialAdapter } from "../model/initial-weights.ts";
 import { type Parameters, sizeOf } from "../model/parameters.ts";
+import { matrixRate } from "../runtime/matrix-rate.ts";
 import { type Model, readModelFolder } from "../weights/model-folder.ts";
+import { stepsPerEpoch, unitsOf } from "./batches.ts";
 import type { LoadedData } from "./load-training-data.ts";
 import { gigabytes, planMemory } from "./memory-estimate.ts";
 import { treeLength } from "./micro-batch.ts";
 import { readOptimiser } from "./optimiser-file.ts";
 import { hashOfWeights, referenceLogProbabilities } from "./reference.ts";
 import type { TrainingRun } from "./run-training.ts";
+import { about, estimateSeconds } from "./time-estimate.ts";
 import { sequenceAt, type TrainingData } from "./training-data.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
 
@@ -49,8 +52,14 @@ export async function prepareRun(
     options.recompute,
     prepare.available_memory,
   );
-  const detail = `${data.pairs.length || data.targets.length} rows, about ${gigabytes(bytes)}${recompute ? ", activations made again" : ""}`;
-  prepare.on_event({ event: "stage", stage: "reference", detail });
+  const steps = stepsPerEpoch(unitsOf(data, options).length, options) * options.epochs;
+  const rate = await matrixRate(threads, 5);
+  const seconds = estimateSeconds({ config, data, options, recompute, steps, rate });
+  const detail = [
+    `${data.pairs.length || data.targets.length} rows, ${steps} steps`,
+    `about ${about(seconds)} and ${gigabytes(bytes)} of memory${recompute ? ", activations made again" : ""}`,
+  ].join(", ");
+  prepare.on_event({ event: "stage", stage: "estimate", detail });
 
   const model_hash = hashOfWeights(parameters);
   // A row may hold many replies to its prompt: its tokens are more than any of their positions.
@@ -115,6 +124,7 @@ async function referencesOf(
   shared: Shared,
 ): Promise<References> {
   if (job.options.training_type === "sft") return { training: null, validation: null, hash: "" };
+  shared.on_event({ event: "stage", stage: "reference", detail: job.reference_model ?? "" });
   const other = job.reference_model === null ? null : await readModelFolder(job.reference_model);
   const hash = other === null ? shared.model_hash : hashOfWeights(other.parameters);
   const { config, parameters: weights } = other ?? model;

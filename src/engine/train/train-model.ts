@@ -5,6 +5,7 @@ import { codeOf, EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import { takeLock } from "../../lib/lock.ts";
 import { readModelFolder } from "../weights/model-folder.ts";
 import { loadCheckpoint } from "./checkpoint.ts";
+import { displacementWarning } from "./displacement.ts";
 import { type LoadedData, loadTrainingData } from "./load-training-data.ts";
 import { openMetricsFile } from "./metrics-file.ts";
 import { prepareRun } from "./prepare-run.ts";
@@ -48,6 +49,8 @@ export async function trainModel(job: TrainingJob, options: TrainModelOptions = 
   const metrics_file = join(work_dir, METRICS_FILE);
   const { outcome, records } = await recorded(run, { metrics_file, signal, on_event });
   try {
+    const displaced = displacementWarning(records);
+    if (displaced !== null) on_event({ event: "warning", message: displaced });
     if (outcome.ended === "cancelled") throw cancelled(job, `after step ${outcome.state.step} of ${outcome.steps}`);
     on_event({ event: "stage", stage: "writing", detail: job.output });
     const result = resultOf(job, outcome, loaded, records, (clock.now() - began) / 1000);

@@ -29,7 +29,7 @@ export type TrainingJob = z.output<typeof TrainingJob>;
 
 /** What a job tells while it runs. */
 export type TrainingEvent =
-  | { event: "stage"; stage: "reading" | "reference" | "training" | "writing"; detail: string }
+  | { event: "stage"; stage: "reading" | "estimate" | "reference" | "training" | "writing"; detail: string }
   | { event: "warning"; message: string }
   | { event: "record"; record: Record<string, number>; steps: number };
 

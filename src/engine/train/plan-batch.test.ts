@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { seededRandom } from "../../lib/random.ts";
+import { smallData } from "./__fixtures__/small-model.ts";
+import { unitsOf, weighted } from "./batches.ts";
+import { type MicroBatchPlan, makeMicroBatch, treeLength } from "./micro-batch.ts";
+import { planMicroBatches } from "./plan-batch.ts";
+import { sequenceAt, type TrainingData, trainingDataBuilder } from "./training-data.ts";
+import { TrainingOptions } from "./training-options.ts";
+
+/** Many prompts with many replies of many lengths. */
+function manyRows(seed: number): TrainingData {
+  const random = seededRandom(seed);
+  const ids = (count: number) => Array.from({ length: count }, () => Math.floor(random() * 50));
+  const builder = trainingDataBuilder();
+  for (let prompt = 0; prompt < 8; prompt += 1) {
+    const asked = ids(1 + Math.floor(random() * 12));
+    const replies = Array.from({ length: 2 + Math.floor(random() * 5) }, () => ids(1 + Math.floor(random() * 9)));
+    for (let reply = 1; reply < replies.length; reply += 1) {
+      builder.pair(prompt + 1, asked, replies[Math.floor(random() * reply)]!, replies[reply]!);
+    }
+  }
+  return builder.data;
+}
+
+const options = TrainingOptions.parse({ dpo: { sft_loss_weight: 0.5 } });
+const everything = (data: TrainingData) => weighted(data, unitsOf(data, options), options);
+const tokensOf = (data: TrainingData, { rows }: MicroBatchPlan) => {
+  const lengths = rows.map((row) => row.reduce((sum, tree) => sum + treeLength(data, tree), 0));
+  return lengths.length * Math.max(...lengths);
+};
+
+test.each([1, 2, 3, 4, 5])("however a batch is cut, each pair and each likelihood counts once (seed %i)", (seed) => {
+  const data = manyRows(seed);
+  const batch = everything(data);
+  for (const max_tokens of [32, 64, 1000]) {
+    const plans = planMicroBatches(data, batch, { max_tokens });
+    const pairs = plans.flatMap((plan) => plan.pairs);
+    expect(pairs.map(({ row, chosen, rejected }) => [row, chosen, rejected]).sort()).toEqual(
+      batch.pairs.map(({ row, chosen, rejected }) => [row, chosen, rejected]).sort(),
+    );
+    const likelihood = plans.flatMap((plan) => [...plan.likelihood]);
+    expect(likelihood.sort(([a], [b]) => a - b)).toEqual([...batch.likelihood].sort(([a], [b]) => a - b));
+    expect(Math.max(...plans.map((plan) => tokensOf(data, plan)))).toBeLessThanOrEqual(max_tokens);
+    for (const { rows, pairs: own } of plans) {
+      const there = new Set(rows.flat().flatMap(({ sequences }) => sequences));
+      expect(own.every(({ chosen, rejected }) => there.has(chosen) && there.has(rejected))).toBe(true);
+    }
+  }
+});
+
+test("a prompt stands once for all its replies while they fit", () => {
+  const data = smallData();
+  const [plan, ...more] = planMicroBatches(data, everything(data), { max_tokens: 1000 });
+  expect(more).toEqual([]);
+  expect(plan!.rows.map(([tree]) => tree!.prompt).sort()).toEqual([0, 1, 2, 3]);
+  expect(plan!.rows.flat().flatMap(({ sequences }) => sequences)).toHaveLength(data.sequences.length);
+});
+
+test("a token sees its prompt and its own reply up to itself, and nothing else", () => {
+  const builder = trainingDataBuilder();
+  builder.pair(1, [7, 8], [1, 2, 3], [4, 5]);
+  const { data } = builder;
+  const [plan] = planMicroBatches(data, everything(data), { max_tokens: 100 });
+  const settings = { chunks: 1, average: false, preference_weight: 1, reference: null };
+  const made = makeMicroBatch(data, plan!, settings);
+  // 7 8 | 1 2 | 4: the last token of a reply predicts nothing.
+  expect([...made.tokens].map(Number)).toEqual([7, 8, 1, 2, 4]);
+  expect([...made.positions].map(Number)).toEqual([0, 1, 2, 3, 2]);
+  const seen = Array.from({ length: 5 }, (_, row) =>
+    [...made.mask.subarray(row * 5, row * 5 + 5)].map((value) => (value === 0 ? "x" : ".")).join(""),
+  );
+  expect(seen).toEqual(["x....", "xx...", "xxx..", "xxxx.", "xx..x"]);
+  expect([...made.select].map(Number)).toEqual([1, 2, 3, 1, 4]);
+  expect([...made.targets].map(Number)).toEqual([1, 2, 3, 4, 5]);
+  expect([...made.sums]).toEqual([1, 1, 1, 0, 0, 0, 0, 0, 1, 1]);
+  expect([...made.pairs]).toEqual([1, -1]);
+  expect([...made.token_weights].map((value) => Math.round(value * 1e6) / 1e6)).toEqual([0.5, 0.5, 0.5, 0, 0]);
+});
+
+test("wanted tokens are cut into equal parts, and what fills the last one has no weight", () => {
+  const data = smallData();
+  const [plan] = planMicroBatches(data, everything(data), { max_tokens: 1000 });
+  const settings = { chunks: 4, average: true, preference_weight: 2, reference: null };
+  const { sizes, token_weights, sums, spans, pair_weights } = makeMicroBatch(data, plan!, settings);
+  const wanted = data.sequences.reduce((sum, { completion }) => sum + completion.length, 0);
+  expect(sizes.wanted).toBe(Math.ceil(wanted / 4));
+  expect(token_weights).toHaveLength(4 * sizes.wanted);
+  expect([...token_weights.subarray(wanted)].every((weight) => weight === 0)).toBe(true);
+  spans.forEach(({ sequence, start, end }, index) => {
+    const row = sums.subarray(index * 4 * sizes.wanted, (index + 1) * 4 * sizes.wanted);
+    expect(end - start).toBe(sequenceAt(data, sequence).completion.length);
+    expect(row.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 6);
+  });
+  expect(pair_weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(2, 6);
+});
