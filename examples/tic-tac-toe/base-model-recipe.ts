@@ -1,17 +1,18 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { initialWeights } from "../../src/engine/model/initial-weights.ts";
-import type { ModelConfig } from "../../src/engine/model/model-config.ts";
-import { trainModel } from "../../src/engine/train/train-model.ts";
-import { TrainingJob } from "../../src/engine/train/training-job.ts";
-import { readModelFolder } from "../../src/engine/weights/model-folder.ts";
-import { writeModelFolder } from "../../src/engine/weights/write-model-folder.ts";
-import { seededRandom } from "../../src/lib/random.ts";
-import { randomGameRows } from "./base-model-rows.ts";
+import {
+  initialWeights,
+  type ModelConfig,
+  readModelFolder,
+  TrainingJob,
+  trainModel,
+  writeModelFolder,
+} from "pairwright/engine";
+import { randomGameRows, seededRandom } from "./base-model-rows.ts";
 import { controlId, tokenizerFiles, vocabulary } from "./base-model-tokenizer.ts";
 
-/** 132,160 parameters. The small `rope_theta` and the large first weights are what so small a model needs to learn the rules. */
+/** 130,304 parameters. The small `rope_theta` and the large first weights are what so small a model needs to learn the rules. */
 export const CONFIG: ModelConfig = {
   model_type: "llama",
   vocab_size: vocabulary().size,
@@ -35,12 +36,10 @@ export const STEPS = 700;
 export interface BaseModelSettings {
   steps: number;
   seed: number;
-  /** Further files of the folder by name. */
-  files?: Record<string, string>;
 }
 
 /** Makes the base model out of nothing: a tokenizer, first weights, random games, and `steps` steps of SFT on them. */
-export async function makeBaseModel(dir: string, { steps, seed, files = {} }: BaseModelSettings): Promise<void> {
+export async function makeBaseModel(dir: string, { steps, seed }: BaseModelSettings): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), "pairwright-base-model-"));
   try {
     const [untrained, dataset, trained] = [join(work, "untrained"), join(work, "games.jsonl"), join(work, "trained")];
@@ -56,7 +55,7 @@ export async function makeBaseModel(dir: string, { steps, seed, files = {} }: Ba
     await writeFile(dataset, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
     await trainModel(trainingJob({ model: untrained, dataset, output: trained }, seed));
     const model = await readModelFolder(trained);
-    await writeModelFolder(dir, { ...model, source_dir: trained, files, overwrite: true });
+    await writeModelFolder(dir, { ...model, source_dir: trained, overwrite: true });
   } finally {
     await rm(work, { recursive: true });
   }

@@ -1,11 +1,13 @@
 import { availableParallelism } from "node:os";
 import type { Message } from "pairwright";
-import { openSequenceScorer } from "../../src/engine/train/sequence-scorer.ts";
-import { trainingDataBuilder } from "../../src/engine/train/training-data.ts";
-import { readModelFolder } from "../../src/engine/weights/model-folder.ts";
-import { openChatTemplate } from "../../src/tokens/open-chat-template.ts";
-import { openTokenizer } from "../../src/tokens/open-tokenizer.ts";
-import { createRowEncoder } from "../../src/tokens/row-encoder.ts";
+import {
+  createRowEncoder,
+  openChatTemplate,
+  openSequenceScorer,
+  openTokenizer,
+  readModelFolder,
+  trainingDataBuilder,
+} from "pairwright/engine";
 import { type MoveRequest, SQUARES } from "./board.ts";
 import { formatMove, movePrompt } from "./prompt.ts";
 

@@ -1,9 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Message } from "pairwright";
-import { type Generator, openGenerator } from "../../src/engine/generate/generator.ts";
-import { readModelFolder } from "../../src/engine/weights/model-folder.ts";
-import { openChatTemplate } from "../../src/tokens/open-chat-template.ts";
-import { openTokenizer } from "../../src/tokens/open-tokenizer.ts";
+import { openChatTemplate, openGenerator, openTokenizer, readModelFolder } from "pairwright/engine";
 
 /** A chat request, as far as a player's reply depends on it. Other members are not looked at. */
 export interface ReplyRequest {
@@ -13,10 +10,17 @@ export interface ReplyRequest {
   max_tokens?: number | null | undefined;
 }
 
+/** What the chat protocol tells of a reply. */
+export interface LocalReply extends Record<string, unknown> {
+  content: string;
+  finish_reason: string;
+  usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
+}
+
 /** A model of a folder, run by the engine of this package. */
 export interface LocalModel extends AsyncDisposable {
   /** The same request gives the same reply, whatever else is asked meanwhile. */
-  reply(request: ReplyRequest): Promise<{ content: string; finish_reason: string }>;
+  reply(request: ReplyRequest): Promise<LocalReply>;
 }
 
 /** No reply of this game is longer, in any model's tokens. */
@@ -30,7 +34,7 @@ export async function openLocalModel(dir: string, { threads = availableParalleli
   const tokenizer = await openTokenizer(dir);
   const template = await openChatTemplate(dir);
   const max_length = Math.min(MAX_LENGTH, config.max_position_embeddings);
-  const generator: Generator = await openGenerator({
+  const generator = await openGenerator({
     config,
     parameters,
     tokenizer,
@@ -49,7 +53,10 @@ export async function openLocalModel(dir: string, { threads = availableParalleli
         max_tokens: Math.max(1, Math.min(max_tokens ?? MAX_TOKENS, MAX_TOKENS, max_length - prompt.length)),
       });
       if (completion === undefined) throw new RangeError("the generator gave no reply");
-      return { content: completion.text, finish_reason: completion.finish_reason };
+      const { text, finish_reason, token_ids } = completion;
+      const [prompt_tokens, completion_tokens] = [prompt.length, token_ids.length];
+      const usage = { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+      return { content: text, finish_reason, usage };
     },
     [Symbol.asyncDispose]: () => generator.close(),
   };
