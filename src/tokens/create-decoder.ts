@@ -1,5 +1,5 @@
 import { fromByteCharacters } from "./byte-characters.ts";
-import { listOf, unsupported } from "./pre-tokenizer-steps.ts";
+import { unsupported } from "./pre-tokenizer-steps.ts";
 import type { Step } from "./read-tokenizer-files.ts";
 
 /** Tokens to the pieces of a text, which are joined in the end. */
@@ -11,7 +11,7 @@ const strictUtf8 = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 /** Whether every token stands for bytes of its own, whatever its neighbours are. */
 export function isByteLevel(step: Step | null): boolean {
   if (step?.type === "Sequence") {
-    const steps = listOf(step.decoders).filter((inner) => inner.type !== "Fuse");
+    const steps = (step.decoders ?? []).filter((inner) => inner.type !== "Fuse");
     return steps.length === 1 && steps[0]?.type === "ByteLevel";
   }
   return step?.type === "ByteLevel";
@@ -31,7 +31,7 @@ export function createDecoder(step: Step | null, path: string): (tokens: string[
 function chainOf(step: Step, path: string): Chain {
   switch (step.type) {
     case "Sequence": {
-      const chains = listOf(step.decoders).map((inner) => chainOf(inner, path));
+      const chains = (step.decoders ?? []).map((inner) => chainOf(inner, path));
       return (tokens) => chains.reduce((pieces, chain) => chain(pieces), tokens);
     }
     case "ByteLevel":

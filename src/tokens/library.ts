@@ -1,6 +1,6 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 import { messageOf, usageError } from "../lib/errors.ts";
-import { listOf, unsupported } from "./pre-tokenizer-steps.ts";
+import { unsupported } from "./pre-tokenizer-steps.ts";
 import type { Step, TokenizerJson } from "./read-tokenizer-files.ts";
 
 /** What is used of `@huggingface/tokenizers`, whose own types do not resolve under Node's module rules (0.2.0). */
@@ -44,5 +44,5 @@ export function buildLibrary(parts: Parts, path: string): Library {
 /** The library takes every precompiled table of characters for NFKC, which is near and not the same. */
 function refuseApproximate(step: Step | null, path: string): void {
   if (step?.type === "Precompiled") throw unsupported(path, "a Normalizer of type Precompiled");
-  if (step?.type === "Sequence") for (const inner of listOf(step.normalizers)) refuseApproximate(inner, path);
+  if (step?.type === "Sequence") for (const inner of step.normalizers ?? []) refuseApproximate(inner, path);
 }

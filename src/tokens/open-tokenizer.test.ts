@@ -136,6 +136,18 @@ test.each<[string, Record<string, string | null>, string, string, string]>([
     "tokenizer.json",
     "not JSON from character 27 of 26 on",
   ],
+  [
+    "a step of a sequence without its type",
+    {
+      "tokenizer.json": JSON.stringify({
+        model: { type: "WordLevel", vocab: {} },
+        pre_tokenizer: { type: "Sequence", pretokenizers: [{}] },
+      }),
+    },
+    "tokenizer_broken",
+    "tokenizer.json",
+    '"pre_tokenizer.pretokenizers.0.type" is not what it should be',
+  ],
   ["no model", { "tokenizer.json": "{}" }, "tokenizer_broken", "tokenizer.json", '"model" is not what it should be'],
   ["a broken configuration", { "tokenizer_config.json": "{" }, "tokenizer_broken", "tokenizer_config.json", "not JSON"],
   [

@@ -1,5 +1,5 @@
 import { usageError } from "../lib/errors.ts";
-import { Step } from "./read-tokenizer-files.ts";
+import type { Step } from "./read-tokenizer-files.ts";
 
 /** GPT-2's words, as the `ByteLevel` step splits unless told not to. */
 const GPT2_WORDS = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
@@ -19,7 +19,7 @@ export function preTokenizerSteps(step: Step | null, path: string): Step[] {
   if (step === null) return [];
   switch (step.type) {
     case "Sequence":
-      return listOf(step.pretokenizers).flatMap((inner) => preTokenizerSteps(inner, path));
+      return (step.pretokenizers ?? []).flatMap((inner) => preTokenizerSteps(inner, path));
     case "ByteLevel":
       return byteLevel(step);
     case "Digits":
@@ -39,11 +39,6 @@ export function preTokenizerSteps(step: Step | null, path: string): Step[] {
     default:
       return [step];
   }
-}
-
-/** The steps inside a `Sequence`. */
-export function listOf(steps: unknown): Step[] {
-  return Step.array().parse(steps ?? []);
 }
 
 function byteLevel(step: Step): Step[] {

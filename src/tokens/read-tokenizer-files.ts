@@ -16,7 +16,18 @@ const AddedToken = z.looseObject({
 export type AddedToken = z.infer<typeof AddedToken>;
 
 /** A step of a tokenizer: its `type` says which, the other keys are its own. */
-export const Step = z.looseObject({ type: z.string() });
+export const Step = z.looseObject({
+  type: z.string(),
+  get pretokenizers(): z.ZodOptional<z.ZodArray<typeof Step>> {
+    return z.array(Step).optional();
+  },
+  get normalizers(): z.ZodOptional<z.ZodArray<typeof Step>> {
+    return z.array(Step).optional();
+  },
+  get decoders(): z.ZodOptional<z.ZodArray<typeof Step>> {
+    return z.array(Step).optional();
+  },
+});
 export type Step = z.infer<typeof Step>;
 
 const TokenizerJson = z.looseObject({
