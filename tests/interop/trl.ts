@@ -14,10 +14,13 @@ import type { DpoRow, SftRow } from "../../src/tokens/dataset-rows.ts";
 import { openChatTemplate } from "../../src/tokens/open-chat-template.ts";
 import { openTokenizer } from "../../src/tokens/open-tokenizer.ts";
 import { createRowEncoder, type EncodedExample, type EncodedPair } from "../../src/tokens/row-encoder.ts";
-import type { PythonEnv } from "./python-env.ts";
+import type { PythonEnv, PythonOptions } from "./python-env.ts";
 
 export type Row = DpoRow | SftRow;
 export type Metrics = Record<string, number>;
+
+/** For scripts that compute for long: torch's threads do not spin, which on a machine with other work costs several times the time. */
+export const BUSY: PythonOptions = { timeout_ms: 1_800_000, env: { OMP_WAIT_POLICY: "PASSIVE" } };
 
 /** A Llama small enough that 20 steps take a second, and wide enough that nothing is the same size by chance. */
 export const SMALL_LLAMA: ModelConfig = {
@@ -134,7 +137,7 @@ export async function trainByTrl<N extends string>(
   }
   const [jobs_file, results_file] = [join(dir, "jobs.json"), join(dir, "results.json")];
   await writeFile(jobs_file, JSON.stringify(given));
-  await env.python("trl_train.py", [jobs_file, results_file]);
+  await env.python("trl_train.py", [jobs_file, results_file], BUSY);
   return JSON.parse(await readFile(results_file, "utf8"));
 }
 
