@@ -229,6 +229,7 @@ test.each<[string, GenerationRequest, object]>([
 });
 
 test("a length that the model was not made for, and a cache that is not allowed, are refused", async () => {
+  await expect(open({ max_batch: 0 })).rejects.toMatchObject({ code: "bad_request", where: "max_batch" });
   await expect(open({ max_length: 65 })).rejects.toMatchObject({ code: "bad_request", where: "max_length" });
   await expect(open({ max_cache_bytes: 2 ** 16 })).rejects.toMatchObject({
     code: "cache_too_large",

@@ -98,22 +98,31 @@ export function generatorOf(
   };
 }
 
-/** Whether the last of several rows gives the very bits that it gives alone. */
+/** Whether the last of several rows gives the very bits that it gives alone, in a step and when prompts are read. */
 export async function rowsAreIndependent(decoder: Decoder, max_batch: number): Promise<boolean> {
-  const token = (row: number) => (row * 7919) % decoder.vocab_size;
+  const text = (row: number, width: number) =>
+    Array.from({ length: width }, (_, place) => (row * 7919 + place * 31) % decoder.vocab_size);
   for (const count of new Set([2, 3, 4, 5, 6, 7, 8, 12, 16, max_batch])) {
     if (count > max_batch) continue;
-    const tokens = Int32Array.from({ length: count }, (_, row) => token(row));
-    const together = await decoder.run({ first: 0, tokens, past: new Int32Array(count) });
-    const last = together.slice((count - 1) * decoder.vocab_size);
-    const own = { first: 0, tokens: Int32Array.of(token(count - 1)), past: Int32Array.of(0) };
-    const alone = await decoder.run(own);
-    if (last.some((value, id) => value !== alone[id])) return false;
+    for (const width of [1, Math.min(5, decoder.length)]) {
+      const texts = Array.from({ length: count }, (_, row) => text(row, width));
+      const past = new Int32Array(count);
+      const together = await decoder.run({ first: 0, tokens: Int32Array.from(texts.flat()), past });
+      const last = together.slice((count - 1) * decoder.vocab_size);
+      const own = Int32Array.from(text(count - 1, width));
+      const alone = await decoder.run({ first: 0, tokens: own, past: Int32Array.of(0) });
+      if (last.some((value, id) => value !== alone[id])) return false;
+    }
   }
   return true;
 }
 
-function lengthOf({ config, max_length }: GeneratorOptions): number {
+function lengthOf({ config, max_length, max_batch }: GeneratorOptions): number {
+  for (const [where, value] of Object.entries({ max_batch, max_length: max_length ?? 1 })) {
+    if (Number.isSafeInteger(value) && value >= 1) continue;
+    const what = `${value} is not a whole number of at least 1`;
+    throw usageError({ code: "bad_request", where, what, fix: "give a whole number of at least 1" });
+  }
   const most = config.max_position_embeddings;
   if (max_length === undefined || max_length <= most) return max_length ?? most;
   throw usageError({
