@@ -103,7 +103,7 @@ function drawn(weights: Float64Array, ids: Int32Array, uniform: number): number 
     rest -= weights[id] ?? 0;
     if (rest < 0) return id;
   }
-  return ids[0] ?? 0;
+  return ids.at(-1) ?? 0;
 }
 
 function drawnFromAll(weights: Float64Array, total: number, min_p: number, uniform: number): number {

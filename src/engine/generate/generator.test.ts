@@ -139,8 +139,11 @@ test("log-probabilities are those of the model, whatever temperature and penalti
     seed: 3,
     logprobs: 3,
     stop_token_ids: [],
+    // Drawn most of the time, with logits that are not the model's.
+    logit_bias: { 270: 14 },
   };
   const [made] = await generator.generate(request);
+  expect(made!.token_ids.filter((id) => id === 270).length).toBeGreaterThan(2);
   const ids = [...prompt, ...made!.token_ids];
   const logits = plainForward(config, parameters, ids);
   expect(made!.logprobs).toHaveLength(6);

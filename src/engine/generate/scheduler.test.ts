@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { seededRandom } from "../../lib/random.ts";
 import { noisyDecoder } from "./__fixtures__/noisy-decoder.ts";
@@ -118,6 +119,15 @@ test("an aborted request gives what it has at once, and its place goes to the ne
 
   const too_late = await generator.generate({ prompt: [1] }, { signal: AbortSignal.abort() });
   expect(too_late.map(({ finish_reason }) => finish_reason)).toEqual(["abort"]);
+});
+
+test("a signal that many requests share keeps none of them", async () => {
+  const { generator } = open();
+  const shared = new AbortController();
+  const results = [1, 2, 3].map((id) => generator.generate({ prompt: [id], max_tokens: 2 }, { signal: shared.signal }));
+  expect(getEventListeners(shared.signal, "abort")).toHaveLength(3);
+  await Promise.all(results);
+  expect(getEventListeners(shared.signal, "abort")).toHaveLength(0);
 });
 
 test("a request is not passed over by shorter ones that come later", async () => {
