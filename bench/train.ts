@@ -1,7 +1,6 @@
 /**
  * Training steps of random models: tokens a second as TRL counts them (every pair is two rows with its prompt in each), the
- * share of the matrix-product peak that was measured in the same process, processor time, and peak memory, which stands
- * beside what the engine foretells. Call: `npm run bench -- train`.
+ * share of the matrix-product peak that was measured in the same process, processor time, and peak memory. Call: `npm run bench -- train`.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";

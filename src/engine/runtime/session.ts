@@ -5,8 +5,11 @@ import { onnxRuntime } from "./onnxruntime.ts";
 
 export interface SessionOptions {
   threads: number;
-  /** Keeps freed memory for later runs: faster where large buffers come and go, at the price of holding on to it. */
-  arena?: boolean;
+  /**
+   * Threads wait for each other in a loop: some microseconds faster at each operator, and three times as slow as soon as
+   * another process wants the same cores (0.8 million weights, two threads on two busy cores: 940 ms a step against 386).
+   */
+  spin?: boolean | undefined;
 }
 
 /** Named tensors that go into a run or come out of it. */
@@ -14,38 +17,48 @@ export type Feeds = Record<string, OrtTensor>;
 
 /** A graph that is ready to run. Runs block the thread they are called on. */
 export interface Session {
-  /** Gives every output of the graph; those that stand in `into` are written to the tensor given there, in place. */
-  run(feeds: Feeds, into?: Feeds): Promise<Feeds>;
+  /** Gives every output of the graph. */
+  run(feeds: Feeds): Promise<Feeds>;
   release(): Promise<void>;
 }
 
 /**
- * Makes a graph ready to run. The optimiser is off: it would undo recomputation, it fuses float64 graphs into operators
- * that have no float64 kernel, and it takes seconds for nothing. The memory pattern is off: it doubles what a run holds.
+ * How every graph is run. The optimiser is off: it would undo recomputation, it fuses float64 graphs into operators that
+ * have no float64 kernel, and it takes seconds for nothing. The memory pattern is off: it doubles what a run holds.
+ * Denormal numbers are zero: a loss that has come near its end is full of them, and they take ten times as long.
  */
-export async function openSession(graph: Graph, { threads, arena = true }: SessionOptions): Promise<Session> {
-  const { InferenceSession } = await onnxRuntime();
-  const options: InferenceSession.SessionOptions = {
+export function runOptions({ threads, spin = false }: SessionOptions): InferenceSession.SessionOptions {
+  return {
     graphOptimizationLevel: "disabled",
     enableMemPattern: false,
-    enableCpuMemArena: arena,
+    // Without the arena freed memory lies about in pieces: 2.4 GB at the peak of a job that takes 0.95 with it.
+    enableCpuMemArena: true,
     executionMode: "sequential",
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     // Errors only: onnxruntime warns on the process's stderr of what is meant here.
     logSeverityLevel: 3,
-    extra: { session: { set_denormal_as_zero: "1" } },
+    extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: spin ? "1" : "0" } } },
   };
-  const session = await InferenceSession.create(onnxModel(graph), options);
-  const taken = new Set(session.inputNames);
+}
+
+/** Makes a graph ready to run, with outputs that are copied out of it. See `runOptions`. */
+export async function openSession(graph: Graph, options: SessionOptions): Promise<Session> {
+  const { InferenceSession } = await onnxRuntime();
+  const session = await InferenceSession.create(onnxModel(graph), runOptions(options));
   const outputs = Object.fromEntries(session.outputNames.map((name) => [name, null]));
   return {
-    async run(feeds, into = {}) {
-      const used = Object.fromEntries(Object.entries(feeds).filter(([name]) => taken.has(name)));
-      return (await session.run(used, { ...outputs, ...into })) as Feeds;
+    async run(feeds) {
+      return (await session.run(onlyTaken(feeds, session.inputNames), outputs)) as Feeds;
     },
     release: () => session.release(),
   };
+}
+
+/** The feeds that a graph takes: what its nodes do not use is no input of it. */
+export function onlyTaken(feeds: Feeds, names: readonly string[]): Feeds {
+  const taken = new Set(names);
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => taken.has(name)));
 }
 
 type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;

@@ -1,6 +1,7 @@
 import { Graph } from "../graph/graph.ts";
 import { add, div, mul, sqrt, sub } from "../graph/ops/basic.ts";
-import { openSession, type SessionOptions, tensorMaker } from "../runtime/session.ts";
+import { openInPlaceSession } from "../runtime/in-place-session.ts";
+import { type SessionOptions, tensorMaker } from "../runtime/session.ts";
 import type { ParameterStore } from "./parameter-store.ts";
 
 export interface AdamWSettings {
@@ -31,7 +32,7 @@ export async function openAdamW(
   settings: AdamWSettings,
   options: SessionOptions,
 ): Promise<AdamW> {
-  const session = await openSession(updateGraph(settings), options);
+  const session = await openInPlaceSession(updateGraph(settings), options);
   const tensor = await tensorMaker();
   const scalar = (value: number) => tensor(Float32Array.of(value), []);
   const stretches = [...cut(0, store.decayed), ...cut(store.decayed, store.values.length)].map(([start, end]) => {

@@ -1,6 +1,7 @@
 import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters } from "../model/parameters.ts";
-import { type Feeds, numbersOf, openSession, type Session } from "../runtime/session.ts";
+import { type InPlaceSession, openInPlaceSession } from "../runtime/in-place-session.ts";
+import { type Feeds, onlyTaken, tensorMaker } from "../runtime/session.ts";
 import { openAdamW } from "./adamw.ts";
 import { batchLoss, type LossReport } from "./batch-loss.ts";
 import { type MicroBatch, makeMicroBatch } from "./micro-batch.ts";
@@ -56,8 +57,7 @@ export async function openLearner(settings: LearnerSettings): Promise<Learner> {
     recompute,
     max_length,
   });
-  // Where only adapters are trained, the arena holds on to more than it saves; with all gradients it saves time.
-  const session = await openSession(graph, { threads, arena: adapter === undefined });
+  const session = await openInPlaceSession(graph, { threads });
   const optimiser = await openAdamW(
     store,
     {
@@ -115,12 +115,16 @@ async function stateFeeds(store: ParameterStore, frozen: Parameters): Promise<{ 
   };
 }
 
-async function runGradients(session: Session, { feeds, into }: { feeds: Feeds; into: Feeds }, made: MicroBatch) {
-  const outputs = await session.run({ ...feeds, ...(await batchFeeds(made)) }, into);
-  return {
-    loss: numbersOf(outputs.loss)[0] ?? Number.NaN,
-    token_log_probabilities: numbersOf(outputs.token_log_probabilities),
-  };
+async function runGradients(session: InPlaceSession, { feeds, into }: { feeds: Feeds; into: Feeds }, made: MicroBatch) {
+  const tensor = await tensorMaker();
+  const loss = new Float32Array(1);
+  const token_log_probabilities = new Float32Array(made.targets.length);
+  await session.run(onlyTaken({ ...feeds, ...(await batchFeeds(made)) }, session.inputs), {
+    ...into,
+    loss: tensor(loss, []),
+    token_log_probabilities: tensor(token_log_probabilities, [token_log_probabilities.length]),
+  });
+  return { loss: loss[0] ?? Number.NaN, token_log_probabilities };
 }
 
 /** Sums the gradients of a batch's pieces, and gives the policy's log-probability of each of its sequences. */
