@@ -1,6 +1,9 @@
+import { assistantFrame } from "../../tokens/assistant-frame.ts";
+import type { ChatTemplate } from "../../tokens/chat-template.ts";
 import { checkVocabulary } from "../../tokens/check-vocabulary.ts";
 import { openChatTemplate } from "../../tokens/open-chat-template.ts";
 import { openTokenizer } from "../../tokens/open-tokenizer.ts";
+import type { Tokenizer } from "../../tokens/tokenizer.ts";
 import { checkAdapter, mergeAdapter } from "../model/lora.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { readAdapter } from "../weights/adapter.ts";
@@ -33,6 +36,7 @@ export async function readTextModel(dir: string, options: TextModelOptions = {})
   const tokenizer = await openTokenizer(dir);
   checkVocabulary(tokenizer, { vocab_size: config.vocab_size, where: dir });
   const template = options.raw ? undefined : await openChatTemplate(dir);
+  const ends = template ? endsOf(tokenizer, template) : tokenizer;
   let parameters = model.parameters;
   if (options.adapter_dir !== undefined) {
     const adapter = await readAdapter(options.adapter_dir);
@@ -48,7 +52,14 @@ export async function readTextModel(dir: string, options: TextModelOptions = {})
     async open(settings) {
       const given = parameters;
       parameters = new Map();
-      return openGenerator({ ...settings, config, parameters: given, tokenizer });
+      return openGenerator({ ...settings, config, parameters: given, tokenizer: ends });
     },
   };
+}
+
+/** The tokenizer, with the token that ends an assistant's turn in this template among its end tokens: some folders do not list it. */
+function endsOf(tokenizer: Tokenizer, template: ChatTemplate): Tokenizer {
+  const end = assistantFrame(tokenizer, template).end_ids.at(-1);
+  if (end === undefined || tokenizer.eos_ids.includes(end)) return tokenizer;
+  return { ...tokenizer, eos_ids: [...tokenizer.eos_ids, end] };
 }
