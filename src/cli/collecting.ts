@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { redactText, userinfoSecrets } from "../config/redact.ts";
 import type { Section } from "../config/schema.ts";
 import { EXIT } from "../lib/errors.ts";
+import { keepHeapLow } from "../lib/heap.ts";
 import { parseJsonPath } from "../lib/json-path.ts";
 import { assemble } from "../pipeline/assemble.ts";
 import { describeEstimate, describeScores, faultOf } from "../pipeline/describe-result.ts";
@@ -33,6 +34,7 @@ export async function runCollecting<R extends EvaluateResult>(
   input: CommandInput,
   what: Collecting<R>,
 ): Promise<number> {
+  keepHeapLow();
   const flags = settleResume(input);
   const { args, terminal } = input;
   const { config, builtins } = await loadConfigFor({ args, flags, terminal, uses: what.uses });
