@@ -5,6 +5,7 @@ const BENCHMARKS: Record<string, () => Promise<unknown>> = {
   pairs: () => import("./pairs.ts"),
   generate: () => import("./generate.ts"),
   train: () => import("./train.ts"),
+  "train-peers": () => import("./train-peers.ts"),
 };
 
 const named = process.argv.slice(2);
