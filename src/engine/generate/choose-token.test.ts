@@ -63,6 +63,32 @@ describe.each(SETTINGS.map((changes) => [JSON.stringify(changes), changes] as co
   });
 });
 
+test("a large and flat vocabulary of which most is needed: by share, and among equals by id", () => {
+  const size = 1600;
+  const logits = Float32Array.from({ length: size }, (_, id) => (id % 2 === 0 ? 0.5 : 0));
+  const choose = tokenChooser(size);
+  // More than one for the least likely of the kept tokens.
+  const points = 2400;
+  const total = (size / 2) * (Math.exp(0.5) + 1);
+  for (const [top_p, min_p] of [
+    [0.9, 0],
+    [0.9, 0.9],
+  ] as const) {
+    const drawn = new Set<number>();
+    for (let point = 0; point < points; point += 1) {
+      drawn.add(choose(logits, settings({ top_p, min_p }), (point + 0.5) / points));
+    }
+    const likely = Math.min(size / 2, Math.ceil((top_p * total) / Math.exp(0.5)));
+    const others = min_p > 0 ? 0 : Math.max(0, Math.ceil(top_p * total - likely * Math.exp(0.5)));
+    const expected = [
+      ...Array.from({ length: likely }, (_, at) => 2 * at),
+      ...Array.from({ length: others }, (_, at) => 2 * at + 1),
+    ];
+    expect([...drawn].sort((a, b) => a - b)).toEqual(expected.sort((a, b) => a - b));
+    expect(likely + others).toBe(min_p > 0 ? 800 : 1389);
+  }
+});
+
 test("drawn with the request's own numbers, frequencies are the probabilities (chi-square, p = 0.01)", () => {
   const logits = randomLogits(12, 3, 2);
   const chosen = settings({ temperature: 0.9 });

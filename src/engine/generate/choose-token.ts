@@ -5,8 +5,8 @@ import type { SamplingSettings } from "./sampling-settings.ts";
 /** Chooses tokens for a vocabulary of one size; keeps its working memory from one token to the next. */
 export type ChooseToken = (logits: Float32Array, settings: SamplingSettings, uniform: number) => number;
 
-/** How many of the likeliest tokens are looked at first when `top_p` asks for a share of them. */
-const FIRST_LOOK = 64;
+/** How many of the likeliest tokens are looked at when `top_p` asks for a share of them: few first, then more, then all. */
+const LOOKS = [64, 1024];
 
 /**
  * A chooser: logits [vocabulary], adjusted already, and a uniform number in [0, 1) to a token id. Temperature first, then
@@ -22,9 +22,10 @@ export function tokenChooser(vocab_size: number): ChooseToken {
     const { top_k, top_p, min_p } = settings;
     if (top_k > 0 || top_p < 1) {
       const kept = likelyOnes(weights, total, top_k > 0 ? Math.min(top_k, vocab_size) : vocab_size, top_p);
-      return drawn(weights, atLeast(weights, kept, min_p), uniform);
+      if (kept) return drawn(weights, atLeast(weights, kept, min_p), uniform);
+      dropTail(weights, top_p * total);
     }
-    return drawnFromAll(weights, total, min_p, uniform);
+    return drawnFromAll(weights, min_p, uniform);
   };
 }
 
@@ -60,17 +61,39 @@ function fillWeights(weights: Float64Array, logits: Float32Array, most: number, 
   return total;
 }
 
-/** At most `top_k` of the likeliest tokens, likeliest first, and no more than it takes for the share `top_p` of their weight. */
-function likelyOnes(weights: Float64Array, total: number, top_k: number, top_p: number): Int32Array {
+/**
+ * At most `top_k` of the likeliest tokens, likeliest first, and no more than it takes for the share `top_p` of their weight.
+ * Undefined where that takes so many that going on looking for them would be slower than sorting.
+ */
+function likelyOnes(weights: Float64Array, total: number, top_k: number, top_p: number): Int32Array | undefined {
   if (top_k < weights.length) {
     const kept = largest(weights, top_k);
     return kept.subarray(0, countUntil(weights, kept, top_p * sum(weights, kept)));
   }
-  // A few tokens are most often enough; when not, more.
-  for (let size = FIRST_LOOK; ; size *= 4) {
+  for (const size of LOOKS) {
     const kept = largest(weights, size);
     const enough = countUntil(weights, kept, top_p * total);
     if (enough < kept.length || kept.length === weights.length) return kept.subarray(0, enough);
+  }
+  return undefined;
+}
+
+/** Makes every weight zero that is not among the largest ones that come to `needed`. */
+function dropTail(weights: Float64Array, needed: number): void {
+  const sorted = weights.slice().sort();
+  let at = sorted.length;
+  for (let so_far = 0; at > 0 && so_far < needed; ) {
+    at -= 1;
+    so_far += sorted[at] ?? 0;
+  }
+  const least = sorted[at] ?? 0;
+  // Of equal weights at the border only as many as are needed, by their ids.
+  let equals = 0;
+  for (let place = at; sorted[place] === least && place < sorted.length; place += 1) equals += 1;
+  for (let id = 0; id < weights.length; id += 1) {
+    const weight = weights[id] ?? 0;
+    if (weight < least) weights[id] = 0;
+    else if (weight === least && --equals < 0) weights[id] = 0;
   }
 }
 
@@ -106,14 +129,12 @@ function drawn(weights: Float64Array, ids: Int32Array, uniform: number): number 
   return ids.at(-1) ?? 0;
 }
 
-function drawnFromAll(weights: Float64Array, total: number, min_p: number, uniform: number): number {
-  let left = total;
-  if (min_p > 0) {
-    left = 0;
-    for (let id = 0; id < weights.length; id += 1) {
-      if ((weights[id] ?? 0) < min_p) weights[id] = 0;
-      left += weights[id] ?? 0;
-    }
+function drawnFromAll(weights: Float64Array, min_p: number, uniform: number): number {
+  let left = 0;
+  for (let id = 0; id < weights.length; id += 1) {
+    const weight = weights[id] ?? 0;
+    if (weight < min_p) weights[id] = 0;
+    else left += weight;
   }
   let rest = uniform * left;
   for (let id = 0; id < weights.length; id += 1) {
