@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { someRows, TINY_MODEL, type TrainingPlace, trainingPlace } from "../src/engine/__fixtures__/model-folder.ts";
+import { openMetricsFile } from "../src/engine/train/metrics-file.ts";
 import { seededRandom } from "../src/lib/random.ts";
 import { mayMount, mounted } from "./support/disk.ts";
 import { type Ended, jsonOf, pairwright, startPairwright } from "./support/program.ts";
@@ -73,7 +75,7 @@ test("when the command itself is killed, its training process ends with a checkp
   await started.says("training");
   await new Promise((resolve) => setTimeout(resolve, 300));
   started.child.kill("SIGKILL");
-  await started.ended;
+  expect((await started.ended).stderr).not.toMatch(/Error|ERR_/);
   const work_dir = `${place.output}.training`;
   while (existsSync(join(work_dir, "lock"))) await new Promise((resolve) => setTimeout(resolve, 20));
   expect((await readdir(work_dir)).filter((name) => name.startsWith("checkpoint-"))).toHaveLength(1);
@@ -95,6 +97,21 @@ test.skipIf(!mayMount())(
     expect(existsSync(`${output}.training`)).toBe(false);
   },
 );
+
+test.skipIf(!mayMount())("a line of metrics that finds no room is an error of its own, at the next line", async () => {
+  const small = await mkdtemp(join(tmpdir(), "pairwright-metrics-"));
+  {
+    using _disk = await mounted(small, "size=8k");
+    const path = join(small, "metrics.jsonl");
+    await using metrics = await openMetricsFile(path, 0);
+    await writeFile(join(small, "filler"), Buffer.alloc(8192)).catch(() => undefined);
+    const full = expect.objectContaining({ code: "disk_full", where: path });
+    metrics.append({ step: 1, epoch: 0, loss: 1 });
+    await expect(metrics.flush()).rejects.toEqual(full);
+    expect(() => metrics.append({ step: 2, epoch: 0, loss: 1 })).toThrow(full);
+  }
+  await rm(small, { recursive: true });
+});
 
 test("Ctrl-C leaves a checkpoint and says how to go on", async () => {
   await using place = await trainingPlace();

@@ -33,6 +33,11 @@ export function stepsPerEpoch(units: number, options: TrainingOptions): number {
   return Math.ceil(units / unitsPerBatch(options));
 }
 
+/** The optimiser steps of a whole job. */
+export function stepsInAll(units: number, options: TrainingOptions): number {
+  return Math.min(stepsPerEpoch(units, options) * options.epochs, options.max_steps ?? Number.POSITIVE_INFINITY);
+}
+
 function unitsPerBatch({ batch_size, gradient_accumulation_steps }: TrainingOptions): number {
   return batch_size * gradient_accumulation_steps;
 }

@@ -58,6 +58,19 @@ export async function saveCheckpoint(dir: string, { state, tensors }: Checkpoint
 
 /** The newest checkpoint of a folder; null when there is none. Fails with `checkpoint_mismatch` when it is another job's. */
 export async function loadCheckpoint(dir: string, fingerprint: string): Promise<Checkpoint | null> {
+  const found = await findCheckpoint(dir, fingerprint);
+  if (found === null) return null;
+  await using file = await openTensorFile(join(found.path, NUMBERS));
+  const tensors = new Map<string, Float32Array>();
+  for (const name of file.header.tensors.keys()) tensors.set(name, await file.read(name));
+  return { state: found.state, tensors };
+}
+
+/** Where the newest checkpoint lies and where it stands, without its numbers; otherwise as `loadCheckpoint`. */
+export async function findCheckpoint(
+  dir: string,
+  fingerprint: string,
+): Promise<{ path: string; state: TrainingState } | null> {
   const newest = (await checkpointsIn(dir)).at(-1);
   if (newest === undefined) return null;
   const path = join(dir, newest.name);
@@ -70,10 +83,7 @@ export async function loadCheckpoint(dir: string, fingerprint: string): Promise<
       fix: "start with what it was begun with, or remove this folder to begin anew",
     });
   }
-  await using file = await openTensorFile(join(path, NUMBERS));
-  const tensors = new Map<string, Float32Array>();
-  for (const name of file.header.tensors.keys()) tensors.set(name, await file.read(name));
-  return { state, tensors };
+  return { path, state };
 }
 
 async function checkpointsIn(dir: string): Promise<{ name: string; step: number }[]> {

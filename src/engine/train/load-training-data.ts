@@ -1,3 +1,4 @@
+import { type PairwrightError, usageError } from "../../lib/errors.ts";
 import { checkVocabulary } from "../../tokens/check-vocabulary.ts";
 import { findDatasetFiles } from "../../tokens/dataset-files.ts";
 import { describeLeftOut, encodeDataset } from "../../tokens/encode-dataset.ts";
@@ -35,10 +36,20 @@ export async function loadTrainingData(
     return encoded;
   };
   const { data, report } = await encode(files.training_file);
+  if (files.validation_file === null && job.options.early_stopping_patience !== null) throw nothingToValidate(job);
   const validation = files.validation_file === null ? null : (await encode(files.validation_file)).data;
-  const { too_long, identical, truncated } = report;
-  const skipped = Object.entries({ too_long, identical, truncated }).map(([name, { count }]) => [name, count] as const);
+  const { too_long, identical } = report;
+  const skipped = Object.entries({ too_long, identical }).map(([name, { count }]) => [name, count] as const);
   return { data, validation, rows: report.used, skipped: Object.fromEntries(skipped.filter(([, count]) => count > 0)) };
+}
+
+function nothingToValidate({ dataset }: TrainingJob): PairwrightError {
+  return usageError({
+    code: "validation_missing",
+    where: dataset,
+    what: "the data set has no validation rows, and stopping early looks at their loss",
+    fix: "give a folder with a validation_file.jsonl, or leave --early_stopping_patience out",
+  });
 }
 
 async function encodedRows(options: RowEncoderOptions, type: TrainingJob["options"]["training_type"]) {

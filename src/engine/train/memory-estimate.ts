@@ -65,7 +65,7 @@ export function planMemory(size: JobSize, asked: boolean | null, available: numb
 function remedies({ rank, tokens, length }: JobSize, recompute: boolean): string[] {
   return [
     ...(rank === 0 ? ["train LoRA adapters instead (--finetuning_type lora)"] : []),
-    ...(recompute ? [] : ["let activations be made again (--recompute)"]),
+    ...(recompute ? [] : ["let activations be made again (--recompute true)"]),
     ...(tokens > length ? [`compute fewer tokens at a time (--max_tokens_per_micro_batch, now ${tokens})`] : []),
     `cut rows shorter (--max_length, the longest has ${length} tokens)`,
   ];

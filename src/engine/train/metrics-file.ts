@@ -1,11 +1,15 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { codeOf } from "../../lib/errors.ts";
 import { writeFileWhole } from "../../lib/files.ts";
+import { writeError } from "../weights/weights-error.ts";
 import type { TrainingRecord } from "./run-training.ts";
 
 /** The file that a job's steps and validations are appended to, one JSON line each. */
 export interface MetricsFile extends AsyncDisposable {
+  /** Fails where an earlier line could not be written. */
   append(record: TrainingRecord): void;
+  /** Waits until every line is written. */
+  flush(): Promise<void>;
 }
 
 /**
@@ -21,18 +25,24 @@ export async function openMetricsFile(path: string, step: number): Promise<Metri
   await writeFileWhole(path, kept.map((line) => `${line}\n`).join(""));
   const file: FileHandle = await open(path, "a");
   let writing: Promise<unknown> = Promise.resolve();
+  let fault: unknown;
   return {
     append(record) {
-      writing = writing.then(() => file.appendFile(`${JSON.stringify(record)}\n`));
-      // A fault is thrown when the file is closed.
-      writing.catch(() => undefined);
+      if (fault !== undefined) throw fault;
+      writing = writing
+        .then(() => file.appendFile(`${JSON.stringify(record)}\n`))
+        .catch((error: unknown) => {
+          fault ??= writeError(path, error);
+        });
     },
+    async flush() {
+      await writing;
+      if (fault !== undefined) throw fault;
+    },
+    // Throws nothing of its own: it would stand in place of the error that training ended with.
     async [Symbol.asyncDispose]() {
-      try {
-        await writing;
-      } finally {
-        await file.close();
-      }
+      await writing;
+      await file.close();
     },
   };
 }

@@ -32,6 +32,7 @@ export async function readOptimiser(dir: string): Promise<OptimiserState> {
   }
   await using file = await openTensorFile(path);
   return {
+    path,
     first_moments: await file.read("first_moments"),
     second_moments: await file.read("second_moments"),
     steps: Number(file.header.metadata.steps ?? 0),

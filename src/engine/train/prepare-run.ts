@@ -1,20 +1,21 @@
 import { join } from "node:path";
-import { EXIT, PairwrightError } from "../../lib/errors.ts";
+import { EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import { canonicalJson, sha256 } from "../../lib/hash.ts";
 import { initialAdapter } from "../model/initial-weights.ts";
 import { type Parameters, sizeOf } from "../model/parameters.ts";
 import { matrixRate } from "../runtime/matrix-rate.ts";
 import { type Model, readModelFolder } from "../weights/model-folder.ts";
-import { stepsPerEpoch, unitsOf } from "./batches.ts";
+import { stepsInAll, unitsOf } from "./batches.ts";
 import type { LoadedData } from "./load-training-data.ts";
 import { gigabytes, planMemory } from "./memory-estimate.ts";
 import { treeLength } from "./micro-batch.ts";
 import { readOptimiser } from "./optimiser-file.ts";
 import { hashOfWeights, referenceLogProbabilities } from "./reference.ts";
-import type { TrainingRun } from "./run-training.ts";
+import type { OptimiserState, TrainingRun } from "./run-training.ts";
 import { about, estimateSeconds } from "./time-estimate.ts";
 import { sequenceAt, type TrainingData } from "./training-data.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
+import type { TrainingOptions } from "./training-options.ts";
 
 export interface PrepareOptions {
   signal: AbortSignal;
@@ -52,7 +53,7 @@ export async function prepareRun(
     options.recompute,
     prepare.available_memory,
   );
-  const steps = stepsPerEpoch(unitsOf(data, options).length, options) * options.epochs;
+  const steps = stepsInAll(unitsOf(data, options).length, options);
   const rate = await matrixRate(threads, 5);
   const seconds = estimateSeconds({ config, data, options, recompute, steps, rate });
   const detail = [
@@ -70,11 +71,14 @@ export async function prepareRun(
     { data, validation },
     { ...prepare, ...shared, model_hash, max_tokens },
   );
+  const optimiser = job.optimizer_from === null ? null : await readOptimiser(job.optimizer_from);
   const fingerprint = sha256(
     canonicalJson({
+      config,
       model_hash,
-      options,
+      options: decisive(options),
       reference: reference.hash,
+      optimiser: optimiser && optimiserHash(optimiser),
       data: dataHash(data),
       validation: validation && dataHash(validation),
     }),
@@ -90,9 +94,20 @@ export async function prepareRun(
     ...shared,
     recompute,
     checkpoints: { dir: prepare.work_dir, fingerprint },
-    optimiser: job.optimizer_from === null ? null : await readOptimiser(job.optimizer_from),
+    optimiser,
     now: prepare.now,
   };
+}
+
+/** What decides what is learned. The others say how much is computed at a time, and may change when a job goes on. */
+function decisive({ recompute, max_tokens_per_micro_batch, checkpoint_every, ...options }: TrainingOptions) {
+  return options;
+}
+
+function optimiserHash({ first_moments, second_moments, steps }: OptimiserState): string {
+  const moments = { first_moments, second_moments };
+  const tensors = Object.entries(moments).map(([name, data]) => [name, { shape: [data.length], data }] as const);
+  return `${steps} ${hashOfWeights(new Map(tensors))}`;
 }
 
 function adapterOf({ options }: TrainingJob, { config }: Model): TrainingRun["adapter"] {
@@ -126,6 +141,9 @@ async function referencesOf(
   if (job.options.training_type === "sft") return { training: null, validation: null, hash: "" };
   shared.on_event({ event: "stage", stage: "reference", detail: job.reference_model ?? "" });
   const other = job.reference_model === null ? null : await readModelFolder(job.reference_model);
+  if (job.reference_model !== null && other?.config.vocab_size !== model.config.vocab_size) {
+    throw otherVocabulary(job.reference_model, job.model);
+  }
   const hash = other === null ? shared.model_hash : hashOfWeights(other.parameters);
   const { config, parameters: weights } = other ?? model;
   const { signal, chunks, max_length, max_tokens, threads } = shared;
@@ -137,7 +155,18 @@ async function referencesOf(
   };
   const training = await score(data);
   refuseNonFinite(training, data);
-  return { training, validation: validation && (await score(validation)), hash };
+  const validating = validation && (await score(validation));
+  if (validating !== null && validation !== null) refuseNonFinite(validating, validation);
+  return { training, validation: validating, hash };
+}
+
+function otherVocabulary(reference: string, model: string): PairwrightError {
+  return usageError({
+    code: "reference_mismatch",
+    where: reference,
+    what: `the reference model has a vocabulary of another size than ${model}`,
+    fix: "name a reference model with the same tokenizer",
+  });
 }
 
 function refuseNonFinite(values: Float64Array, data: TrainingData): void {

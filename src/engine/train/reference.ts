@@ -38,7 +38,8 @@ export async function referenceLogProbabilities(
   try {
     const scores = await scorer.score(data, data.sequences.keys(), signal);
     const values = Float64Array.from(data.sequences, (_, index) => scores.get(index) ?? Number.NaN);
-    if (path) await writeFileWhole(path, JSON.stringify([...values]));
+    // JSON has no NaN: what is not finite would be read as 0 the next time.
+    if (path && values.every(Number.isFinite)) await writeFileWhole(path, JSON.stringify([...values]));
     return { values, cached: false };
   } finally {
     await scorer.release();
@@ -46,10 +47,11 @@ export async function referenceLogProbabilities(
 }
 
 /** The packing is part of the key: it decides the last bits, and a resumed job must find the same ones. */
-function keyOf({ max_tokens, chunks, max_length }: ScorerSettings, data: TrainingData, { model_hash }: ReferenceCache) {
+function keyOf(settings: ScorerSettings, data: TrainingData, { model_hash }: ReferenceCache): string {
+  const { config, max_tokens, chunks, max_length } = settings;
   const rows = data.sequences.map(({ prompt, completion }) => [prompt, ...completion]);
   const prompts = data.prompts.map((ids) => [...ids]);
-  return sha256(canonicalJson({ model_hash, max_tokens, chunks, max_length, rows, prompts }));
+  return sha256(canonicalJson({ model_hash, config, max_tokens, chunks, max_length, rows, prompts }));
 }
 
 async function readCached(path: string, size: number): Promise<Float64Array | null> {

@@ -1,9 +1,11 @@
+import { EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import type { Parameters } from "../model/parameters.ts";
 import { batchLoss, type LossReport } from "./batch-loss.ts";
-import { batchAt, epochOrder, stepsPerEpoch, unitsOf, weighted } from "./batches.ts";
+import { batchAt, epochOrder, stepsInAll, stepsPerEpoch, unitsOf, weighted } from "./batches.ts";
 import { loadCheckpoint, restore, saveCheckpoint, type TrainingState, tensorsOf } from "./checkpoint.ts";
 import { type Learner, type LearnerSettings, openLearner, type StepReport } from "./learner.ts";
 import { learningRate } from "./learning-rate.ts";
+import type { ParameterStore } from "./parameter-store.ts";
 import { openSequenceScorer, type SequenceScorer } from "./sequence-scorer.ts";
 import type { TrainingData } from "./training-data.ts";
 
@@ -19,6 +21,8 @@ export interface TrainingRun extends LearnerSettings {
 }
 
 export interface OptimiserState {
+  /** The file that it was read from, for errors. */
+  path: string;
   first_moments: Float32Array;
   second_moments: Float32Array;
   steps: number;
@@ -55,7 +59,7 @@ export async function runTraining(run: TrainingRun, events: TrainingEvents): Pro
   const learner = await openLearner(run);
   const units = unitsOf(data, options);
   const per_epoch = stepsPerEpoch(units.length, options);
-  const steps = Math.min(per_epoch * options.epochs, options.max_steps ?? Number.POSITIVE_INFINITY);
+  const steps = stepsInAll(units.length, options);
   const progress = await beginOrResume(run, learner);
   const validator = run.validation && (await openValidator(run, learner, run.validation));
   const { state } = progress;
@@ -80,6 +84,7 @@ export async function runTraining(run: TrainingRun, events: TrainingEvents): Pro
   async function validate(): Promise<void> {
     if (validator === null || state.validated_step === state.step || !is_due(options.validation_every)) return;
     const measured = await validator.measure(events.signal);
+    if (!Number.isFinite(measured.loss)) throw badValidation(state.step);
     state.validated_step = state.step;
     noteValidation(progress, learner, measured.loss, options.early_stopping_patience);
     events.record(evalRecord(state.step / per_epoch, state.step, measured), steps);
@@ -97,7 +102,8 @@ export async function runTraining(run: TrainingRun, events: TrainingEvents): Pro
     await learn();
     return undefined;
   });
-  if (ended === "cancelled") await save(run, learner, progress);
+  // Also at the end: writing the model may fail, or be killed.
+  await save(run, learner, progress);
   await validator?.release();
   if (progress.best !== null && ended !== "cancelled") learner.store.values.set(progress.best);
   return { state, steps, ended, weights: viewsOf(learner), learner };
@@ -137,7 +143,7 @@ interface Progress {
 
 async function beginOrResume(run: TrainingRun, { store }: Learner): Promise<Progress> {
   const { checkpoints, optimiser } = run;
-  if (optimiser !== null) restore(store, new Map([["values", store.values], ...Object.entries(momentsOf(optimiser))]));
+  if (optimiser !== null) takeOver(store, optimiser);
   const earlier_steps = optimiser?.steps ?? 0;
   const found = checkpoints && (await loadCheckpoint(checkpoints.dir, checkpoints.fingerprint));
   if (found !== null) {
@@ -156,8 +162,18 @@ async function beginOrResume(run: TrainingRun, { store }: Learner): Promise<Prog
   return { state, best: null, earlier_steps, saved_step: 0 };
 }
 
-function momentsOf({ first_moments, second_moments }: OptimiserState) {
-  return { first_moments, second_moments };
+function takeOver(store: ParameterStore, { path, first_moments, second_moments }: OptimiserState): void {
+  const size = store.values.length;
+  if (first_moments.length !== size || second_moments.length !== size) {
+    throw usageError({
+      code: "optimizer_mismatch",
+      where: path,
+      what: `it is of a job that trained ${first_moments.length} numbers; this one trains ${size}`,
+      fix: "name the output of a job on the same model with the same finetuning_type and adapters, or leave --optimizer_from out",
+    });
+  }
+  store.first_moments.set(first_moments);
+  store.second_moments.set(second_moments);
 }
 
 /** Remembers the best weights when stopping early is asked for: only then are other than the last ones wanted. */
@@ -168,6 +184,16 @@ function noteValidation(progress: Progress, { store }: Learner, loss: number, pa
   if (!better) return;
   state.best_validation_loss = loss;
   if (patience !== null) progress.best = store.values.slice();
+}
+
+function badValidation(step: number): PairwrightError {
+  return new PairwrightError({
+    code: "loss_not_finite",
+    where: `validation after step ${step}`,
+    what: "the loss of the validation rows is not finite",
+    fix: "lower the learning rate, and see that the model's own weights are finite",
+    exit_code: EXIT.training_failed,
+  });
 }
 
 interface Validator {

@@ -1,5 +1,6 @@
 import type { ModelConfig } from "../model/model-config.ts";
 import { parameterShapes, sizeOf } from "../model/parameters.ts";
+import { stepsPerEpoch, unitsOf } from "./batches.ts";
 import { treeLength } from "./micro-batch.ts";
 import { sequenceAt, type TrainingData } from "./training-data.ts";
 import type { TrainingOptions } from "./training-options.ts";
@@ -26,7 +27,8 @@ export interface TimeFacts {
 export function estimateSeconds({ config, data, options, recompute, steps, rate }: TimeFacts): number {
   const weights = [...parameterShapes(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
   const per_weight = 2 + (options.finetuning_type === "lora" ? 2 : 4) + (recompute ? 2 : 0);
-  const flops = per_weight * weights * tokensPerEpoch(data) * options.epochs;
+  const epochs = steps / stepsPerEpoch(unitsOf(data, options).length, options);
+  const flops = per_weight * weights * tokensPerEpoch(data) * epochs;
   return flops / (SHARE * rate) + steps * STEP_SECONDS;
 }
 

@@ -1,10 +1,11 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
 import { codeOf, EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import { takeLock } from "../../lib/lock.ts";
 import { readModelFolder } from "../weights/model-folder.ts";
-import { loadCheckpoint } from "./checkpoint.ts";
+import { writeError } from "../weights/weights-error.ts";
+import { findCheckpoint } from "./checkpoint.ts";
 import { displacementWarning } from "./displacement.ts";
 import { type LoadedData, loadTrainingData } from "./load-training-data.ts";
 import { openMetricsFile } from "./metrics-file.ts";
@@ -32,28 +33,29 @@ export async function trainModel(job: TrainingJob, options: TrainModelOptions = 
   const began = clock.now();
   const work_dir = `${resolve(job.output)}.training`;
   await refuseOutput(job);
-  await mkdir(work_dir, { recursive: true });
+  await makeWorkDir(work_dir);
   await using _lock = await takeLock(join(work_dir, "lock"));
-  if (!job.resume) await forgetCheckpoints(work_dir);
+  await removeHalfWritten(job.output, work_dir);
 
   on_event({ event: "stage", stage: "reading", detail: `${job.model} and ${job.dataset}` });
   const model = await readModelFolder(job.model);
   const loaded = await loadTrainingData(job, model.config, on_event);
-  const run = await prepareRun(job, model, loaded, {
-    signal,
-    on_event,
-    available_memory,
-    work_dir,
-    now: () => clock.now(),
-  });
+  const now = () => clock.now();
+  const run = await prepareRun(job, model, loaded, { signal, on_event, available_memory, work_dir, now }).catch(
+    (error: unknown) => {
+      throw signal.aborted && error === signal.reason ? cancelled(job, "before the first step") : error;
+    },
+  );
+  // Not before everything is known to be right: a fault must not cost an earlier job its work.
+  if (!job.resume) await forgetCheckpoints(work_dir);
   const metrics_file = join(work_dir, METRICS_FILE);
-  const { outcome, records } = await recorded(run, { metrics_file, signal, on_event });
+  const { outcome, told } = await recorded(run, { metrics_file, signal, on_event });
   try {
-    const displaced = displacementWarning(records);
+    const displaced = displacementWarning(told.last);
     if (displaced !== null) on_event({ event: "warning", message: displaced });
     if (outcome.ended === "cancelled") throw cancelled(job, `after step ${outcome.state.step} of ${outcome.steps}`);
     on_event({ event: "stage", stage: "writing", detail: job.output });
-    const result = resultOf(job, outcome, loaded, records, (clock.now() - began) / 1000);
+    const result = resultOf(job, outcome, loaded, told, (clock.now() - began) / 1000);
     await writeTrained(job, { model, outcome, run, metrics_file, result });
     await rm(work_dir, { recursive: true, force: true });
     return result;
@@ -65,7 +67,7 @@ export async function trainModel(job: TrainingJob, options: TrainModelOptions = 
 async function refuseOutput({ output, overwrite }: TrainingJob): Promise<void> {
   const names = await readdir(output).catch((error: unknown) => {
     if (codeOf(error) === "ENOENT") return [];
-    throw error;
+    throw writeError(output, error);
   });
   if (names.length === 0 || overwrite) return;
   throw usageError({
@@ -74,6 +76,26 @@ async function refuseOutput({ output, overwrite }: TrainingJob): Promise<void> {
     what: "the output folder is there, with something in it",
     fix: "name another folder, or give --overwrite",
   });
+}
+
+async function makeWorkDir(work_dir: string): Promise<void> {
+  try {
+    await mkdir(work_dir, { recursive: true });
+  } catch (error) {
+    throw writeError(work_dir, error);
+  }
+}
+
+/** What a killed job had not written to its end, beside its output and in its own folder. The lock says that nobody writes. */
+async function removeHalfWritten(output: string, work_dir: string): Promise<void> {
+  const [parent, name] = [dirname(resolve(output)), basename(resolve(output))];
+  const isOurs = (file: string) =>
+    file.startsWith(`.${name}.`) && /^[0-9a-f]{8}\.partial$/.test(file.slice(name.length + 2));
+  const found = [
+    ...(await readdir(parent)).filter(isOurs).map((file) => join(parent, file)),
+    ...(await readdir(work_dir)).filter((file) => file.endsWith(".partial")).map((file) => join(work_dir, file)),
+  ];
+  for (const path of found) await rm(path, { recursive: true, force: true });
 }
 
 async function forgetCheckpoints(work_dir: string): Promise<void> {
@@ -88,20 +110,39 @@ async function forgetCheckpoints(work_dir: string): Promise<void> {
 async function recorded(
   run: TrainingRun,
   { metrics_file, signal, on_event }: { metrics_file: string } & Listening,
-): Promise<{ outcome: TrainingOutcome; records: TrainingRecord[] }> {
-  const records: TrainingRecord[] = [];
-  const resumed = run.checkpoints && (await loadCheckpoint(run.checkpoints.dir, run.checkpoints.fingerprint));
+): Promise<{ outcome: TrainingOutcome; told: Told }> {
+  const told: Told = { last: [], tokens: 0, seconds: 0 };
+  const resumed = run.checkpoints && (await findCheckpoint(run.checkpoints.dir, run.checkpoints.fingerprint));
   await using metrics = await openMetricsFile(metrics_file, resumed?.state.step ?? 0);
   on_event({ event: "stage", stage: "training", detail: resumed ? `from step ${resumed.state.step} on` : "" });
   const outcome = await runTraining(run, {
     signal,
     record(record, steps) {
-      records.push(record);
+      note(told, record);
       metrics.append(record);
       on_event({ event: "record", record, steps });
     },
   });
-  return { outcome, records };
+  await metrics.flush();
+  return { outcome, told };
+}
+
+/** What is remembered of a job's steps: as much after a million as after a hundred. */
+interface Told {
+  last: TrainingRecord[];
+  tokens: number;
+  seconds: number;
+}
+
+const REMEMBERED = 20;
+
+function note(told: Told, record: TrainingRecord): void {
+  const { loss, tokens = 0, tokens_per_second = 1 } = record;
+  if (loss === undefined) return;
+  told.last.push(record);
+  if (told.last.length > REMEMBERED) told.last.shift();
+  told.tokens += tokens;
+  told.seconds += tokens / tokens_per_second;
 }
 
 interface Listening {
@@ -123,20 +164,17 @@ function resultOf(
   job: TrainingJob,
   { state, ended }: TrainingOutcome,
   { rows, skipped }: LoadedData,
-  records: readonly TrainingRecord[],
+  told: Told,
   seconds: number,
 ): TrainingResult {
-  const steps = records.filter(({ loss }) => loss !== undefined);
-  const sum = (of: (record: TrainingRecord) => number) => steps.reduce((total, record) => total + of(record), 0);
-  const spent = sum(({ tokens = 0, tokens_per_second = 1 }) => tokens / tokens_per_second);
-  const { step: _step, epoch: _epoch, loss: _loss, ...metrics } = steps.at(-1) ?? { step: 0, epoch: 0 };
+  const { step: _step, epoch: _epoch, loss: _loss, ...metrics } = told.last.at(-1) ?? { step: 0, epoch: 0 };
   return {
     model: job.output,
     ended: ended === "stopped_early" ? ended : "finished",
     steps: state.step,
     loss: { first: state.first_loss ?? Number.NaN, last: state.last_loss ?? Number.NaN },
     validation_loss: state.best_validation_loss,
-    tokens_per_s: spent === 0 ? 0 : sum(({ tokens = 0 }) => tokens) / spent,
+    tokens_per_s: told.seconds === 0 ? 0 : told.tokens / told.seconds,
     seconds,
     rows,
     skipped,

@@ -30,7 +30,8 @@ async function work({ job }: Extract<ToChild, { kind: "start" }>): Promise<void>
   } catch (error) {
     await send(faultOf(error));
   }
-  process.disconnect?.();
+  // Not there any more where the one who started this is gone.
+  if (process.connected) process.disconnect();
 }
 
 function faultOf(error: unknown): FromChild {

@@ -45,6 +45,6 @@ export interface TrainingResult {
   rows: number;
   /** Rows that were not trained on, by reason. */
   skipped: Record<string, number>;
-  /** Means of the last epoch's end under TRL's names. */
+  /** Of the last step, under TRL's names; empty where a job that had done all its steps was gone on with. */
   metrics: Record<string, number>;
 }

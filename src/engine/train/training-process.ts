@@ -26,7 +26,8 @@ export function trainInProcess(job: TrainingJob, { signal, on_event }: ProcessOp
   const child = fork(new URL(built ? "./training-child.js" : "./training-child.ts", import.meta.url), {
     // Source that was not built is read by jiti, as plugins are.
     execArgv: built ? [] : ["--import", import.meta.resolve("jiti/register")],
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    // What the native library might say belongs to stderr: stdout is the command's result.
+    stdio: ["ignore", 2, "inherit", "ipc"],
     // Ctrl-C is for this process to understand; the child is told.
     detached: true,
   });
@@ -51,6 +52,7 @@ export function trainInProcess(job: TrainingJob, { signal, on_event }: ProcessOp
       if (!settled) reject(died(job, code, killed_by));
     });
     child.send({ kind: "start", job } satisfies ToChild);
+    if (signal.aborted) stop();
   }).finally(() => {
     signal.removeEventListener("abort", stop);
     process.off("exit", end);
@@ -66,7 +68,7 @@ function died(job: TrainingJob, code: number | null, killed_by: NodeJS.Signals |
     what: `the training process ${how}${killed_by === "SIGKILL" ? ", as a machine that runs out of memory does" : ""}`,
     fix:
       killed_by === "SIGKILL"
-        ? "make the job smaller (LoRA, --recompute, shorter rows, fewer --max_tokens_per_micro_batch), then go on with --resume"
+        ? "go on with --resume and less at a time (--recompute true, fewer --max_tokens_per_micro_batch), or begin a smaller job (LoRA, shorter rows)"
         : "give the same command with --resume to go on from the newest checkpoint",
     exit_code: EXIT.training_failed,
   });
