@@ -2,16 +2,24 @@
  * `npx jiti examples/tic-tac-toe/evaluate-model.ts DIR [--json]`: what a model does in all 4,520 positions, and how its greedy play
  * ends against everything that an opponent can do. DIR is any Hugging Face folder of the Llama family.
  */
+import { PairwrightError } from "pairwright";
 import type { LineCounts } from "./evaluate-model-lines.ts";
 import { evaluateModel, type ModelReport } from "./evaluate-model-report.ts";
 
 const [dir, ...flags] = process.argv.slice(2);
-if (dir === undefined || flags.some((flag) => flag !== "--json")) {
+if (dir === undefined || dir.startsWith("-") || flags.some((flag) => flag !== "--json")) {
   process.stderr.write("usage: evaluate-model.ts DIR [--json]\n");
   process.exitCode = 2;
 } else {
-  const report = await evaluateModel(dir);
-  process.stdout.write(flags.includes("--json") ? `${JSON.stringify(report, null, 2)}\n` : inWords(report));
+  await evaluateModel(dir).then(
+    (report) =>
+      process.stdout.write(flags.includes("--json") ? `${JSON.stringify(report, null, 2)}\n` : inWords(report)),
+    (error: unknown) => {
+      if (!PairwrightError.is(error)) throw error;
+      process.stderr.write(`${error.message}\n  fix: ${error.fix}\n`);
+      process.exitCode = error.exit_code;
+    },
+  );
 }
 
 function inWords({ positions, temperature_1, greedy, as_x, as_o }: ModelReport): string {
