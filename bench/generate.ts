@@ -2,7 +2,9 @@
  * Generation: tokens a second of replies, reading the prompts included, for two shapes with random weights. The rates go
  * through the whole generator (sampling at temperature 1 over the whole vocabulary). Beside them stands the rate of a large
  * matrix product in the same process, before and after, since machines differ and neighbours take their share.
- * Call: `jiti bench/generate.ts [SHAPE…]` after `npm run build`.
+ * Rates a second of processor time stand
+ * beside those of the clock; with one thread they hold on a busy machine, too, as no thread waits for another.
+ * Call: `jiti bench/generate.ts [SHAPE…] [THREADS]` after `npm run build`.
  */
 import type { ModelConfig } from "../src/engine/model/model-config.ts";
 import { machine } from "./machine.ts";
@@ -14,7 +16,7 @@ const { Graph } = await dist<typeof import("../src/engine/graph/graph.ts")>("gra
 const { gemm } = await dist<typeof import("../src/engine/graph/ops/matmul.ts")>("graph/ops/matmul");
 const { openSession, tensorMaker } = await dist<typeof import("../src/engine/runtime/session.ts")>("runtime/session");
 
-const THREADS = 2;
+const THREADS = Number(process.argv.slice(2).find((given) => /^\d+$/.test(given)) ?? 2);
 const PROMPT = 32;
 const ROUNDS = 5;
 
@@ -105,7 +107,9 @@ async function measure(name: string, { config, formats, batches, reply }: Shape)
     const generator = await openGenerator({ config, parameters, threads: THREADS, max_batch, weights });
     for (const batch of batches) {
       const rates: number[] = [];
+      const busy: number[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
+        const cpu = process.cpuUsage();
         const started = performance.now();
         const requests = Array.from({ length: batch }, (_, at) => {
           const prompt = Array.from(
@@ -117,16 +121,20 @@ async function measure(name: string, { config, formats, batches, reply }: Shape)
         const made = (await Promise.all(requests)).flat();
         const tokens = made.reduce((sum, { token_ids }) => sum + token_ids.length, 0);
         rates.push((1000 * tokens) / (performance.now() - started));
+        const { user, system } = process.cpuUsage(cpu);
+        busy.push((1e6 * tokens) / (user + system));
       }
       const [best, median] = [Math.max(...rates), rates.sort((a, b) => a - b)[ROUNDS >> 1] ?? 0];
-      console.log(`${name} ${weights}, ${batch} at once: ${Math.round(best)} tok/s best, ${Math.round(median)} median`);
+      const clock = `${Math.round(best)} tok/s best, ${Math.round(median)} median`;
+      const processor = `${Math.round(Math.max(...busy))} tok a second of processor`;
+      console.log(`${name} ${weights}, ${batch} at once: ${clock}; ${processor}`);
     }
     await generator.close();
   }
 }
 
 const named = process.argv.slice(2).filter((name) => name in SHAPES);
-console.log(`(${machine()}; ${THREADS} threads, prompts of ${PROMPT} tokens, ${ROUNDS} rounds)`);
+console.log(`(${machine()}; threads: ${THREADS}; prompts of ${PROMPT} tokens, ${ROUNDS} rounds)`);
 for (const name of named.length > 0 ? named : Object.keys(SHAPES)) {
   const shape = SHAPES[name];
   if (shape === undefined) continue;
