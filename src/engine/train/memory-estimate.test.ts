@@ -18,6 +18,7 @@ const SIZE: JobSize = {
   rank: 16,
   tokens: 764,
   length: 382,
+  width: 382,
   wanted: 171,
 };
 
@@ -29,6 +30,11 @@ test("the estimate of a measured job is near what was measured", () => {
   expect(recomputed).toBeLessThan(1.3 * 0.952e9);
   expect(kept).toBeGreaterThan(0.8 * 4.061e9);
   expect(kept).toBeLessThan(1.3 * 4.061e9);
+});
+
+test("many replies side by side take more memory than one pair", () => {
+  const wide = peakBytes({ ...SIZE, width: 764 }, { recompute: false });
+  expect(wide - peakBytes(SIZE, { recompute: false })).toBe(4 * 764 * 30 * 2 * 9 * 382);
 });
 
 test("activations are made again when memory would be short, and as asked", () => {

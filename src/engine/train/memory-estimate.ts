@@ -9,9 +9,12 @@ export interface JobSize {
   trained: number;
   /** Rank of the adapters; 0 where the weights themselves are trained. */
   rank: number;
-  /** Tokens of a micro-batch, and of its longest row. */
+  /** Tokens of a micro-batch. */
   tokens: number;
+  /** Tokens of the longest prompt with what must stand beside each other: both replies of a pair. */
   length: number;
+  /** Tokens of the longest tree: a prompt with as many of its replies as stand side by side. Each looks at them all. */
+  width: number;
   /** Wanted tokens whose logits are in memory at a time. */
   wanted: number;
 }
@@ -24,7 +27,7 @@ const BASE = 150e6;
  * for the backward pass, or one block's with recomputation; logits. Held against measured peaks in `bench/train.ts`.
  */
 export function peakBytes(size: JobSize, { recompute }: { recompute: boolean }): number {
-  const { config, trained, rank, tokens, length, wanted } = size;
+  const { config, trained, rank, tokens, width, wanted } = size;
   const { hidden_size: d, intermediate_size: f, num_attention_heads: h, head_dim, num_hidden_layers: layers } = config;
   const all = [...parameterShapes(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
   const frozen = rank > 0 ? all : 0;
@@ -32,7 +35,7 @@ export function peakBytes(size: JobSize, { recompute }: { recompute: boolean }):
   const state = frozen + 4 * trained;
   const queries = h * head_dim;
   const keys = config.num_key_value_heads * head_dim;
-  const attention = 2 * h * length;
+  const attention = 2 * h * width;
   const block = 6 * d + 4 * queries + 4 * keys + 7 * f + attention + 14 * rank;
   const kept = recompute ? layers * d + 1.5 * block : layers * (block - f);
   const logits = 4 * wanted * config.vocab_size;

@@ -3,7 +3,7 @@ import { seededRandom } from "../../lib/random.ts";
 import { smallData } from "./__fixtures__/small-model.ts";
 import { unitsOf, weighted } from "./batches.ts";
 import { type MicroBatchPlan, makeMicroBatch, treeLength } from "./micro-batch.ts";
-import { planMicroBatches } from "./plan-batch.ts";
+import { planMicroBatches, treeRoom } from "./plan-batch.ts";
 import { sequenceAt, type TrainingData, trainingDataBuilder } from "./training-data.ts";
 import { TrainingOptions } from "./training-options.ts";
 
@@ -54,6 +54,18 @@ test("a prompt stands once for all its replies while they fit", () => {
   expect(more).toEqual([]);
   expect(plan!.rows.map(([tree]) => tree!.prompt).sort()).toEqual([0, 1, 2, 3]);
   expect(plan!.rows.flat().flatMap(({ sequences }) => sequences)).toHaveLength(data.sequences.length);
+});
+
+test("a data set of one prompt is no tree of all its replies: attention would be over every pair of them", () => {
+  const builder = trainingDataBuilder();
+  for (let row = 0; row < 60; row += 1) builder.pair(row + 1, [1, 2, 3], [4, row, 5, 6, 7], [8, row, 9, 10, 11]);
+  const { data } = builder;
+  const plans = planMicroBatches(data, everything(data), { max_tokens: 4096 });
+  const trees = plans.flatMap(({ rows }) => rows.flat());
+  expect(Math.max(...trees.map((tree) => treeLength(data, tree)))).toBeLessThanOrEqual(treeRoom(3));
+  // 3 + 4 n within 140 tokens: 34 replies.
+  expect(trees.map(({ sequences }) => sequences.length)).toEqual([34, 34, 34, 18]);
+  expect(plans.flatMap(({ pairs }) => pairs)).toHaveLength(60);
 });
 
 test("a token sees its prompt and its own reply up to itself, and nothing else", () => {

@@ -1,5 +1,5 @@
 import { type MicroBatchPlan, type Tree, treeLength, type WeightedPair } from "./micro-batch.ts";
-import { sequenceAt, type TrainingData } from "./training-data.ts";
+import { promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
 
 /** What one optimiser step is over, before it is cut into pieces that fit in memory. */
 export interface Batch {
@@ -57,7 +57,16 @@ function planOf(pieces: readonly Piece[], likelihood: Map<number, number>): Micr
   };
 }
 
-/** One tree a prompt; another one for the same prompt where it would grow longer than what fits. */
+/**
+ * Tokens that a tree of a prompt grows to at most, however many replies there are: attention is over every pair of its
+ * tokens, so beyond a few times the prompt's length it costs more to look past the other replies than to compute the
+ * prompt again.
+ */
+export function treeRoom(prompt_length: number): number {
+  return 4 * prompt_length + 128;
+}
+
+/** One tree a prompt; another one for the same prompt where it would grow longer than what fits, or than what pays. */
 function treesOf(data: TrainingData, { pairs, likelihood }: Batch, max_tokens: number): Piece[] {
   const pieces: Piece[] = [];
   const open = new Map<number, Piece>();
@@ -66,8 +75,9 @@ function treesOf(data: TrainingData, { pairs, likelihood }: Batch, max_tokens: n
     const { prompt } = sequenceAt(data, first);
     const piece = open.get(prompt);
     const missing = wanted.filter((sequence) => !piece?.tree.sequences.includes(sequence));
+    const room = Math.min(max_tokens, treeRoom(promptAt(data, prompt).length));
     const more = missing.reduce((sum, sequence) => sum + sequenceAt(data, sequence).completion.length - 1, 0);
-    if (piece !== undefined && (missing.length === 0 || piece.length + more <= max_tokens)) {
+    if (piece !== undefined && (missing.length === 0 || piece.length + more <= room)) {
       piece.tree.sequences.push(...missing);
       piece.length += more;
       return piece;

@@ -10,10 +10,11 @@ import type { LoadedData } from "./load-training-data.ts";
 import { gigabytes, planMemory } from "./memory-estimate.ts";
 import { treeLength } from "./micro-batch.ts";
 import { readOptimiser } from "./optimiser-file.ts";
+import { treeRoom } from "./plan-batch.ts";
 import { hashOfWeights, referenceLogProbabilities } from "./reference.ts";
 import type { OptimiserState, TrainingRun } from "./run-training.ts";
 import { about, estimateSeconds } from "./time-estimate.ts";
-import { sequenceAt, type TrainingData } from "./training-data.ts";
+import { promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
 import type { TrainingOptions } from "./training-options.ts";
 
@@ -48,6 +49,7 @@ export async function prepareRun(
       rank: adapter ? options.lora.rank : 0,
       tokens: max_tokens,
       length,
+      width: Math.max(length, ...[data, validation].map((of) => (of ? widestTree(of, max_tokens) : 0))),
       wanted: Math.ceil(max_tokens / chunks),
     },
     options.recompute,
@@ -192,6 +194,14 @@ function longestRow(data: TrainingData): number {
     const [first = 0] = sequences;
     return Math.max(longest, treeLength(data, { prompt: sequenceAt(data, first).prompt, sequences }));
   }, 0);
+}
+
+/** Tokens of the longest tree that a batch may have. */
+function widestTree(data: TrainingData, max_tokens: number): number {
+  const whole = data.prompts.map((ids) => ids.length);
+  for (const { prompt, completion } of data.sequences) whole[prompt] = (whole[prompt] ?? 0) + completion.length - 1;
+  const widths = whole.map((size, prompt) => Math.min(size, treeRoom(promptAt(data, prompt).length), max_tokens));
+  return widths.reduce((widest, width) => Math.max(widest, width), 0);
 }
 
 function numbersIn(weights: Parameters): number {
