@@ -5,18 +5,16 @@ import { KnownBytes } from "./known-bytes.ts";
 /** What is wanted of a JSON value: all of it, some members of an object, or the same of each item of a list. */
 export type Wanted = "all" | readonly [Wanted] | { readonly [member: string]: Wanted };
 
-/** So many members of an object are expected to come again, in their order. */
-const MAX_EXPECTED = 64;
-/** So many names of unwanted members are known at once. */
+/** So many names of members are known at once. */
 const MAX_NAMES = 1000;
 
 /** A part of what is wanted, and what is remembered of the last value that was read for it. */
 interface Part {
   /** `undefined` for a value that is passed over. */
   wanted: Wanted | undefined;
-  /** Of an object: its members by name, and in the order in which they stood last. */
+  /** Of an object: its members by name, and the one that stood first in the last one. */
   members: Map<string, Member>;
-  expected: Member[];
+  first: Member | undefined;
   /** Of a list: its items. */
   item: Part | undefined;
   /** The last list or object that was taken or passed over as a whole: equal bytes are the same value again. */
@@ -28,11 +26,13 @@ interface Member {
   name: string;
   /** The name as it is written, with its colon. */
   written: KnownBytes;
+  /** What stood after it the last time. */
+  next: Member | undefined;
   part: Part;
 }
 
 /**
- * Reads JSON of which only some members are wanted, in less time than `JSON.parse` takes, and gives what `pickOf`
+ * Reads JSON of which only some members are wanted, in two thirds of the time of `JSON.parse` where the members wanted are few or come again, and gives what `pickOf`
  * gives of the whole value. It reads what is written without white space and mostly in the same order as before;
  * everything else, and all that is no JSON, is left to `JSON.parse` and throws what that throws.
  *
@@ -88,10 +88,9 @@ export class JsonPicker {
     const cursor = this.#cursor;
     const object: Record<string, unknown> = {};
     if (cursor.opens("object")) return object;
-    let place = 0;
+    let member: Member | undefined;
     do {
-      const member = this.#member(part, place);
-      place += 1;
+      member = this.#member(part, member);
       if (member.part.wanted === undefined) this.#passes(member.part);
       else object[member.name] = this.#read(member.part);
     } while (!cursor.closes("object"));
@@ -106,10 +105,10 @@ export class JsonPicker {
     return list;
   }
 
-  /** Goes over the name of the next member, which mostly is the one that stood in this place before. */
-  #member(part: Part, place: number): Member {
+  /** Goes over the name of the next member, which mostly is the one that stood after `before` the last time. */
+  #member(part: Part, before: Member | undefined): Member {
     const cursor = this.#cursor;
-    const expected = part.expected[place];
+    const expected = before === undefined ? part.first : before.next;
     if (expected?.written.isAt(this.#view, cursor.at)) {
       cursor.at += expected.written.length;
       return expected;
@@ -118,13 +117,15 @@ export class JsonPicker {
     // A name with escapes is another one than it seems.
     if (cursor.name()) throw NOT_EXPECTED;
     const name = this.#slice(start + 1, cursor.at - 2);
-    let member = part.members.get(name);
-    if (member === undefined) {
-      member = memberOf(name, undefined);
-      if (part.members.size < MAX_NAMES) part.members.set(name, member);
+    const known = part.members.get(name);
+    const member = known ?? memberOf(name, undefined);
+    if (known === undefined) {
+      if (part.members.size >= MAX_NAMES) return member;
+      part.members.set(name, member);
     }
     if (member.written.length === 0) member.written.keep(this.#view, start, cursor.at);
-    if (place < MAX_EXPECTED) part.expected[place] = member;
+    if (before === undefined) part.first = member;
+    else before.next = member;
     return member;
   }
 
@@ -166,11 +167,11 @@ function partOf(wanted: Wanted | undefined): Part {
     for (const [name, inner] of Object.entries(wanted)) members.set(name, memberOf(name, inner));
   }
   const item = isItems(wanted) ? partOf(wanted[0]) : undefined;
-  return { wanted, members, expected: [], item, last: new KnownBytes(), value: undefined };
+  return { wanted, members, first: undefined, item, last: new KnownBytes(), value: undefined };
 }
 
 function memberOf(name: string, wanted: Wanted | undefined): Member {
-  return { name, written: new KnownBytes(), part: partOf(wanted) };
+  return { name, written: new KnownBytes(), next: undefined, part: partOf(wanted) };
 }
 
 function isItems(wanted: Wanted | undefined): wanted is readonly [Wanted] {
