@@ -76,6 +76,17 @@ test("an optimiser that was handed on is needed again to go on, and must fit", a
   });
 });
 
+test("a step that fails is told by its number in this job, whatever optimiser was handed on", async () => {
+  await using place = await trainingPlace();
+  const first = join(place.dir, "first");
+  await train(place, { output: first, save_optimizer: true, options: { epochs: 1 } });
+  const options = { learning_rate: 1e30, schedule: "constant", max_grad_norm: null };
+  await expect(train(place, { optimizer_from: first, options })).rejects.toMatchObject({
+    code: "loss_not_finite",
+    where: "step 2",
+  });
+});
+
 test("a job goes on with less at a time, as it is told to when memory ran out", async () => {
   await using place = await trainingPlace();
   await expect(train(place, {}, afterStep(2))).rejects.toMatchObject(CANCELLED);

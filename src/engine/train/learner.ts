@@ -40,8 +40,11 @@ export interface StepReport extends LossReport {
 /** Learns one batch at a time. */
 export interface Learner {
   readonly store: ParameterStore;
-  /** One optimiser step; `step` counts from 1. Fails, weights untouched, when loss or gradient is not finite. */
-  learn(batch: Batch, step: number, learning_rate: number): Promise<StepReport>;
+  /**
+   * One optimiser step; `step` counts from 1, `earlier` are steps of an optimiser that was handed on. Fails, weights
+   * untouched, when loss or gradient is not finite.
+   */
+  learn(batch: Batch, step: number, learning_rate: number, earlier?: number): Promise<StepReport>;
   release(): Promise<void>;
 }
 
@@ -73,14 +76,14 @@ export async function openLearner(settings: LearnerSettings): Promise<Learner> {
 
   return {
     store,
-    async learn(batch, step, learning_rate) {
+    async learn(batch, step, learning_rate, earlier = 0) {
       const { sums, loss } = await accumulate(settings, store, batch, run);
       const grad_norm = normOf(store.gradients);
       if (!Number.isFinite(loss) || !Number.isFinite(grad_norm)) throw nonFinite(data, step, batch, sums, grad_norm);
       const { max_grad_norm } = options;
       // As in PyTorch: a little is added so that a norm of zero divides nothing.
       const scale = max_grad_norm === null ? 1 : Math.min(1, max_grad_norm / (grad_norm + 1e-6));
-      await optimiser.update(step, learning_rate, scale);
+      await optimiser.update(earlier + step, learning_rate, scale);
       return { ...batchLoss(settings, batch, sums), grad_norm, learning_rate };
     },
     async release() {

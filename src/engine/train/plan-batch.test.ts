@@ -68,6 +68,15 @@ test("a data set of one prompt is no tree of all its replies: attention would be
   expect(plans.flatMap(({ pairs }) => pairs)).toHaveLength(60);
 });
 
+test("equal lists of ids are one, however long they are", () => {
+  const builder = trainingDataBuilder();
+  const long = Array.from({ length: 300_000 }, (_, id) => id);
+  builder.pair(1, long, [1], [2]);
+  builder.pair(2, [...long], [2], [258]);
+  expect(builder.data.prompts).toHaveLength(1);
+  expect(builder.data.sequences.map(({ completion }) => [...completion])).toEqual([[1], [2], [258]]);
+});
+
 test("a token sees its prompt and its own reply up to itself, and nothing else", () => {
   const builder = trainingDataBuilder();
   builder.pair(1, [7, 8], [1, 2, 3], [4, 5]);

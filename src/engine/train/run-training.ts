@@ -73,7 +73,7 @@ export async function runTraining(run: TrainingRun, events: TrainingEvents): Pro
     const batch = batchAt(data, units, order.units, state.step % per_epoch, options);
     const began = run.now();
     const rate = learningRate(options, state.step, steps);
-    const report = await learner.learn(batch, progress.earlier_steps + state.step + 1, rate);
+    const report = await learner.learn(batch, state.step + 1, rate, progress.earlier_steps);
     state.step += 1;
     state.first_loss ??= report.loss;
     state.last_loss = report.loss;

@@ -59,9 +59,9 @@ function indexOf(known: Map<string, number>, key: string, add: () => number): nu
   return index;
 }
 
-/** Token ids as characters: a short key that no other list of ids has. */
+/** The bytes of token ids as characters: a key that no other list of ids has. */
 function keyOf(ids: readonly number[]): string {
-  return String.fromCodePoint(...ids.map((id) => (id < 0xd800 ? id : id + 0x800)));
+  return Buffer.from(Int32Array.from(ids).buffer).toString("latin1");
 }
 
 /** Tokens of a sequence with its prompt. */
