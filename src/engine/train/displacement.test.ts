@@ -11,6 +11,8 @@ test("chosen replies that became less likely are told as what it is", () => {
   );
   expect(displacementWarning(records.slice(0, 25))).toBeNull();
   expect(displacementWarning([{ step: 1, epoch: 0, loss: 1 }])).toBeNull();
+  // What rounding makes of a reward of zero.
+  expect(displacementWarning([record(1, -2e-7)])).toBeNull();
 });
 
 test("a time is told in the unit that it has", () => {
