@@ -97,7 +97,8 @@ export class PairTexts {
     if (head !== undefined && sameHead(head.pair, pair)) return head.text;
     const tools = pair.tools === undefined ? "" : `,"tools":${JSON.stringify(pair.tools)}`;
     const text = [
-      `","example_id":${this.#name(pair.example_id)},"rep":${pair.rep},"run_index":${pair.run_index}`,
+      // Not kept among the names: a text cut out of a line keeps all of the line in memory.
+      `","example_id":${JSON.stringify(pair.example_id)},"rep":${pair.rep},"run_index":${pair.run_index}`,
       `,"turn_id":${JSON.stringify(pair.turn_id)},"turn_index":${pair.turn_index}`,
       `,"prompt":${this.#textOf(pair.prompt).text}${tools},"chosen":`,
     ].join("");
