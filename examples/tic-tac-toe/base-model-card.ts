@@ -5,7 +5,7 @@ import type { ModelReport } from "./evaluate-model-report.ts";
 
 /** The card of the base model: how it was made, and what it does by measurement. */
 export function modelCard(report: ModelReport, { sha256, bytes }: { sha256: string; bytes: number }): string {
-  const { temperature_1, greedy, positions } = report;
+  const { temperature_1, sampled, greedy, positions } = report;
   return `---
 license: apache-2.0
 library_name: transformers
@@ -43,11 +43,11 @@ A position is asked in nine tokens and answered in four:
 
 Over all ${positions.toLocaleString("en-US")} positions that a game can come to (\`evaluate-model.ts\`):
 
-| | temperature 1, exact | greedy |
-| --- | --- | --- |
-| well-formed | ${percent(temperature_1.well_formed)} | ${percent(greedy.well_formed)} |
-| legal | ${percent(temperature_1.legal)} | ${percent(greedy.legal)} |
-| keeps the position's value (a legal move at random: 57.97 %) | ${percent(temperature_1.keeps_value)} | ${percent(greedy.keeps_value)} |
+| | temperature 1, exact | as the game reads it, sampled | greedy |
+| --- | --- | --- | --- |
+| well-formed | ${percent(temperature_1.well_formed)} | ${percent(sampled.well_formed)} | ${percent(greedy.well_formed)} |
+| legal | ${percent(temperature_1.legal)} | ${percent(sampled.legal)} | ${percent(greedy.legal)} |
+| keeps the position's value (a legal move at random: 57.97 %) | ${percent(temperature_1.keeps_value)} | ${percent(sampled.keeps_value)} | ${percent(greedy.keeps_value)} |
 
 Greedy play against every line that an opponent can choose, from the empty board:
 

@@ -18,34 +18,42 @@ export interface PositionFigures {
 /** What a model does in this game. */
 export interface ModelReport {
   positions: number;
-  /** At temperature 1, exact: only replies that are written just as this example writes them count as well-formed. */
+  /** At temperature 1, computed: only replies that are written just as this example writes them count, so it is the least. */
   temperature_1: PositionFigures;
+  /** At temperature 1, one reply a position, read as the game reads it: words around a move do not matter. */
+  sampled: PositionFigures;
   greedy: PositionFigures;
   /** Greedy play against every line of the opponent. */
   as_x: LineCounts;
   as_o: LineCounts;
 }
 
-/** Evaluates a model folder over all positions of the game. Everything is computed, nothing is sampled. */
+/** Evaluates a model folder over all positions of the game. Chance is seeded: the same model gives the same report. */
 export async function evaluateModel(dir: string): Promise<ModelReport> {
   const positions = reachablePositions();
-  const replies = await greedyReplies(dir, positions);
-  const moves = new Map(replies.map((reply, index) => [keyOf(positions[index]), parseMove(reply).move ?? null]));
+  const { greedy, sampled } = await movesOf(dir, positions);
+  const moves = new Map(greedy.map((move, index) => [keyOf(positions[index]), move]));
   const plays = (request: MoveRequest): Move | null => moves.get(keyOf(request)) ?? null;
   return {
     positions: positions.length,
     temperature_1: chanceFigures(positions, await moveChances(dir, positions)),
-    greedy: moveFigures(positions, positions.map(plays)),
+    sampled: moveFigures(positions, sampled),
+    greedy: moveFigures(positions, greedy),
     as_x: countLines(plays, 1),
     as_o: countLines(plays, -1),
   };
 }
 
-/** The likeliest reply in each position, token by token. */
-async function greedyReplies(dir: string, positions: readonly MoveRequest[]): Promise<string[]> {
+/** What the model replies in each position, read as a move: the likeliest tokens, and tokens drawn at temperature 1. */
+async function movesOf(dir: string, positions: readonly MoveRequest[]) {
   await using model = await openLocalModel(dir);
-  const asked = positions.map((position) => model.reply({ messages: movePrompt(position), temperature: 0 }));
-  return (await Promise.all(asked)).map(({ content }) => content);
+  const ask = async (temperature: number): Promise<(Move | null)[]> => {
+    const replies = positions.map((position, seed) =>
+      model.reply({ messages: movePrompt(position), temperature, seed }),
+    );
+    return (await Promise.all(replies)).map(({ content }) => parseMove(content).move ?? null);
+  };
+  return { greedy: await ask(0), sampled: await ask(1) };
 }
 
 /** Means over all positions of what happens with these probabilities of each square (in the order of `SQUARES`). */

@@ -22,11 +22,14 @@ if (dir === undefined || dir.startsWith("-") || flags.some((flag) => flag !== "-
   );
 }
 
-function inWords({ positions, temperature_1, greedy, as_x, as_o }: ModelReport): string {
+function inWords({ positions, temperature_1, sampled, greedy, as_x, as_o }: ModelReport): string {
+  const line = (name: string, ...columns: string[]) =>
+    name.padEnd(32) + columns.map((column) => column.padStart(16)).join("");
   const row = (name: string, figure: keyof ModelReport["greedy"]) =>
-    `${name.padEnd(34)}${percent(temperature_1[figure]).padStart(14)}${percent(greedy[figure]).padStart(10)}`;
+    line(name, ...[temperature_1, sampled, greedy].map((figures) => percent(figures[figure])));
   return [
-    `${`over ${positions} positions`.padEnd(34)}${"temperature 1".padStart(14)}${"greedy".padStart(10)}`,
+    line(`over ${positions} positions`, "temperature 1,", "temperature 1,", "greedy"),
+    line("", "just this form", "as it is read", ""),
     row("well-formed", "well_formed"),
     row("legal", "legal"),
     row("keeps the value (random: 57.97)", "keeps_value"),

@@ -27,8 +27,11 @@ function table(): string {
     row("probability of the rejected reply, pairs trained on", ({ pairs }) => percent(pairs.training.rejected)),
     row("probability of the preferred reply, pairs held back", ({ pairs }) => percent(pairs.validation.chosen)),
     row("probability of the rejected reply, pairs held back", ({ pairs }) => percent(pairs.validation.rejected)),
-    row("all 4,520 positions, temperature 1: well-formed", ({ report }) => percent(report.temperature_1.well_formed)),
-    row("                                    legal", ({ report }) => percent(report.temperature_1.legal)),
+    row("all 4,520 positions, temperature 1: just this form", ({ report }) =>
+      percent(report.temperature_1.well_formed),
+    ),
+    row("                                    well-formed", ({ report }) => percent(report.sampled.well_formed)),
+    row("                                    legal", ({ report }) => percent(report.sampled.legal)),
     row("                                    keeps the value", ({ report }) =>
       percent(report.temperature_1.keeps_value),
     ),
