@@ -126,6 +126,20 @@ test("Ctrl-C leaves a checkpoint and says how to go on", async () => {
   expect((await readdir(`${place.output}.training`)).filter((name) => name.startsWith("checkpoint-"))).toHaveLength(1);
 });
 
+test("Ctrl-C twice stops at once", async () => {
+  await using place = await trainingPlace();
+  const started = startPairwright(arguments_(place, place.output, "--epochs", "2000"), { cwd: place.dir });
+  await started.says("training");
+  // A process that is stopped takes no message: only the second signal can end it.
+  const lock = await readFile(join(`${place.output}.training`, "lock"), "utf8");
+  process.kill(Number(lock.split(" ")[0]), "SIGSTOP");
+  started.child.kill("SIGINT");
+  await started.says("Again: stop at once");
+  started.child.kill("SIGINT");
+  const { code, stderr } = await started.ended;
+  expect([code, stderr]).toEqual([130, expect.stringContaining("stopped in the middle of a step")]);
+});
+
 test("two jobs for one output: the second is refused", async () => {
   await using place = await trainingPlace();
   const first = startPairwright(arguments_(place, place.output, "--epochs", "2000"), { cwd: place.dir });

@@ -137,7 +137,7 @@ function addTrainCommand(add: Add): void {
     .option("--optimizer-from <dir>", "go on with the optimiser that an earlier job left in its output")
     .option("--save-optimizer", "leave the optimiser in the output, for a later job")
     .option("--dtype <type>", "f32, bf16 or f16: how the trained weights are written (default f32)")
-    .option("--threads <n>", "default: all cores");
+    .option("--threads <n>", "all cores unless told, 8 at most");
   for (const [name, description] of TRAINING_FLAGS) {
     train.option(`--${name.replaceAll("_", "-")} <value>`, description);
   }

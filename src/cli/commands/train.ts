@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { z } from "zod";
+import { STEADY_THREADS } from "../../engine/train/steady-sums.ts";
 import type { TrainingJob, TrainingResult } from "../../engine/train/training-job.ts";
 import { TrainingOptions } from "../../engine/train/training-options.ts";
 import { trainInProcess } from "../../engine/train/training-process.ts";
@@ -12,9 +13,16 @@ import { trainingProgress } from "../training-progress.ts";
 
 export const run: CommandRun = async ({ flags, terminal }) => {
   const job = jobOf(flags);
-  using interrupt = onInterrupt(() => terminal.info("stopping after this step; a checkpoint is kept"));
+  using interrupt = onInterrupt(
+    () => terminal.info("stopping after this step; a checkpoint is kept. Again: stop at once"),
+    () => terminal.info("stopping at once"),
+  );
   const progress = trainingProgress(terminal, () => performance.now());
-  const result = await trainInProcess(job, { signal: interrupt.drain, on_event: progress.show }).finally(progress.end);
+  const result = await trainInProcess(job, {
+    signal: interrupt.drain,
+    kill: interrupt.stop,
+    on_event: progress.show,
+  }).finally(progress.end);
   terminal.print(describeResult(result, job));
   terminal.result(result);
   return EXIT.ok;
@@ -31,7 +39,7 @@ function jobOf(flags: Record<string, unknown>): TrainingJob {
     save_optimizer: flags.saveOptimizer === true,
     dtype: ({ f32: "F32", bf16: "BF16", f16: "F16" } as const)[oneOf(flags, "dtype", ["f32", "bf16", "f16"]) ?? "f32"],
     resume: flags.resume === true,
-    threads: wholeNumber(flags, "threads", 1) ?? availableParallelism(),
+    threads: wholeNumber(flags, "threads", 1) ?? Math.min(availableParallelism(), STEADY_THREADS),
     options: trainingOptionsOf(flags),
   };
 }

@@ -69,6 +69,10 @@ const CASES: Record<string, Case> = {
     build: ({ a, b }) => gemm(a!, b!, { transpose_a: true, transpose_b: true, alpha: 0.5 }),
   },
   "gemm, added to something": { shapes: { a: x, b: [4, 2], c: [3, 2] }, build: ({ a, b, c }) => gemm(a!, b!, {}, c!) },
+  "gemm, wide and deep, added to something": {
+    shapes: { a: [130, 2], b: [3, 130], c: [2, 3] },
+    build: ({ a, b, c }) => gemm(a!, b!, { transpose_a: true, transpose_b: true, alpha: 0.5 }, c!),
+  },
   "gemm, of one matrix with itself": { shapes: { a: [3, 3] }, build: ({ a }) => gemm(a!, a!, { transpose_b: true }) },
   "linear with a bias": { shapes: { a: x, w: [5, 4], b: [5] }, build: ({ a, w, b }) => linear(a!, w!, b!) },
   softmax: { shapes: { a: x }, build: ({ a }) => softmax(a!) },

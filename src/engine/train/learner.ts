@@ -9,6 +9,7 @@ import { nonFinite } from "./non-finite.ts";
 import { createParameterStore, type ParameterStore } from "./parameter-store.ts";
 import { type Batch, planMicroBatches } from "./plan-batch.ts";
 import { batchFeeds, sequenceSums, shapesOf, weightFeeds } from "./sequence-scorer.ts";
+import { leastRows } from "./steady-sums.ts";
 import type { TrainingData } from "./training-data.ts";
 import { gradientGraph } from "./training-graph.ts";
 import type { TrainingOptions } from "./training-options.ts";
@@ -132,14 +133,14 @@ async function runGradients(session: InPlaceSession, { feeds, into }: { feeds: F
 
 /** Sums the gradients of a batch's pieces, and gives the policy's log-probability of each of its sequences. */
 async function accumulate(
-  { data, reference, options, chunks }: LearnerSettings,
+  { config, data, reference, options, chunks }: LearnerSettings,
   store: ParameterStore,
   batch: Batch,
   run: (made: MicroBatch) => ReturnType<typeof runGradients>,
 ): Promise<{ sums: Map<number, number>; loss: number }> {
   store.gradients.fill(0);
   const { preference_loss_weight: preference_weight } = options.dpo;
-  const settings = { chunks, average: averages(options), preference_weight, reference };
+  const settings = { chunks, least: leastRows(config), average: averages(options), preference_weight, reference };
   const sums = new Map<number, number>();
   let loss = 0;
   const plans = planMicroBatches(data, batch, { max_tokens: options.max_tokens_per_micro_batch });

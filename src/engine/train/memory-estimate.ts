@@ -30,9 +30,8 @@ export function peakBytes(size: JobSize, { recompute }: { recompute: boolean }):
   const { config, trained, rank, tokens, width, wanted } = size;
   const { hidden_size: d, intermediate_size: f, num_attention_heads: h, head_dim, num_hidden_layers: layers } = config;
   const all = [...parameterShapes(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-  const frozen = rank > 0 ? all : 0;
-  // Values, gradients and two moments of what is trained.
-  const state = frozen + 4 * trained;
+  // The model as it was read, and values, gradients and two moments of what is trained.
+  const state = all + 4 * trained;
   const queries = h * head_dim;
   const keys = config.num_key_value_heads * head_dim;
   const attention = 2 * h * width;

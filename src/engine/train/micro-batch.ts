@@ -1,3 +1,4 @@
+import type { LeastRows } from "./steady-sums.ts";
 import { promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
 
 /**
@@ -54,6 +55,8 @@ export function treeLength(data: TrainingData, { prompt, sequences }: Tree): num
 
 export interface MicroBatchSettings {
   chunks: number;
+  /** Rows are filled up to these numbers: see `steady-sums.ts`. */
+  least: LeastRows;
   /** Divide a sequence's log-probability by its length. */
   average: boolean;
   /** A factor on every pair's weight. */
@@ -65,7 +68,7 @@ export interface MicroBatchSettings {
 /** Lays a plan out in tensors. */
 export function makeMicroBatch(data: TrainingData, plan: MicroBatchPlan, settings: MicroBatchSettings): MicroBatch {
   const length = Math.max(...plan.rows.map((row) => row.reduce((sum, tree) => sum + treeLength(data, tree), 0)));
-  const rows = plan.rows.length;
+  const rows = Math.max(plan.rows.length, Math.ceil(settings.least.tokens / length));
   const tokens = new BigInt64Array(rows * length);
   const positions = new BigInt64Array(rows * length);
   const mask = new Float32Array(rows * length * length).fill(UNSEEN);
@@ -105,7 +108,7 @@ export function makeMicroBatch(data: TrainingData, plan: MicroBatchPlan, setting
     rows,
     length,
     chunks,
-    wanted: Math.ceil(wanted.length / chunks),
+    wanted: Math.max(Math.ceil(wanted.length / chunks), settings.least.wanted),
     sequences: spans.length,
     pairs: plan.pairs.length,
   };

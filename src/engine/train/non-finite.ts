@@ -16,7 +16,7 @@ export function nonFinite(
     code: "loss_not_finite",
     where: `step ${step}`,
     what: `the loss or its gradient is not finite (gradient norm ${grad_norm}), rows ${listed(rows)}; the weights are as the step before left them`,
-    fix: "lower the learning rate, look at these rows, and see that the model's own weights are finite",
+    fix: "look at these rows, see that the model's own weights are finite, or begin anew with a lower learning rate (--overwrite)",
     exit_code: EXIT.training_failed,
   });
 }

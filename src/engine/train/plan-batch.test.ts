@@ -82,7 +82,13 @@ test("a token sees its prompt and its own reply up to itself, and nothing else",
   builder.pair(1, [7, 8], [1, 2, 3], [4, 5]);
   const { data } = builder;
   const [plan] = planMicroBatches(data, everything(data), { max_tokens: 100 });
-  const settings = { chunks: 1, average: false, preference_weight: 1, reference: null };
+  const settings = {
+    chunks: 1,
+    least: { tokens: 1, wanted: 1 },
+    average: false,
+    preference_weight: 1,
+    reference: null,
+  };
   const made = makeMicroBatch(data, plan!, settings);
   // 7 8 | 1 2 | 4: the last token of a reply predicts nothing.
   expect([...made.tokens].map(Number)).toEqual([7, 8, 1, 2, 4]);
@@ -101,7 +107,7 @@ test("a token sees its prompt and its own reply up to itself, and nothing else",
 test("wanted tokens are cut into equal parts, and what fills the last one has no weight", () => {
   const data = smallData();
   const [plan] = planMicroBatches(data, everything(data), { max_tokens: 1000 });
-  const settings = { chunks: 4, average: true, preference_weight: 2, reference: null };
+  const settings = { chunks: 4, least: { tokens: 1, wanted: 1 }, average: true, preference_weight: 2, reference: null };
   const { sizes, token_weights, sums, spans, pair_weights } = makeMicroBatch(data, plan!, settings);
   const wanted = data.sequences.reduce((sum, { completion }) => sum + completion.length, 0);
   expect(sizes.wanted).toBe(Math.ceil(wanted / 4));

@@ -14,7 +14,7 @@ import { treeRoom } from "./plan-batch.ts";
 import { hashOfWeights, referenceLogProbabilities } from "./reference.ts";
 import type { OptimiserState, TrainingRun } from "./run-training.ts";
 import { about, estimateSeconds } from "./time-estimate.ts";
-import { promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
+import { hashOfData, promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
 import type { TrainingOptions } from "./training-options.ts";
 
@@ -73,6 +73,7 @@ export async function prepareRun(
     { data, validation },
     { ...prepare, ...shared, model_hash, max_tokens },
   );
+  if (job.optimizer_from !== null && adapter !== undefined) throw noMomentsForAdapters();
   const optimiser = job.optimizer_from === null ? null : await readOptimiser(job.optimizer_from);
   const fingerprint = sha256(
     canonicalJson({
@@ -81,8 +82,8 @@ export async function prepareRun(
       options: decisive(options),
       reference: reference.hash,
       optimiser: optimiser && optimiserHash(optimiser),
-      data: dataHash(data),
-      validation: validation && dataHash(validation),
+      data: hashOfData(data),
+      validation: validation && hashOfData(validation),
     }),
   );
   return {
@@ -208,13 +209,12 @@ function numbersIn(weights: Parameters): number {
   return [...weights.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
-function dataHash({ prompts, sequences, pairs, targets }: TrainingData): string {
-  return sha256(
-    JSON.stringify([
-      prompts.map((ids) => [...ids]),
-      sequences.map(({ prompt, completion }) => [prompt, ...completion]),
-      pairs.map(({ chosen, rejected }) => [chosen, rejected]),
-      targets.map(({ sequence }) => sequence),
-    ]),
-  );
+/** A job's adapters are merged into its model: the next job's are new ones, and moments of the old ones say nothing of them. */
+function noMomentsForAdapters() {
+  return usageError({
+    code: "optimizer_mismatch",
+    where: "--optimizer_from",
+    what: "LoRA adapters begin anew in each job, and an optimiser goes on only with the weights that it belongs to",
+    fix: "leave --optimizer_from out, or train all weights",
+  });
 }

@@ -6,7 +6,7 @@ import { writeFileWhole } from "../../lib/files.ts";
 import { canonicalJson, sha256 } from "../../lib/hash.ts";
 import type { Parameters } from "../model/parameters.ts";
 import { openSequenceScorer, type ScorerSettings } from "./sequence-scorer.ts";
-import type { TrainingData } from "./training-data.ts";
+import { hashOfData, type TrainingData } from "./training-data.ts";
 
 /** Where a reference model's log-probabilities are kept, by a hash of everything that they follow from. */
 export interface ReferenceCache {
@@ -49,9 +49,7 @@ export async function referenceLogProbabilities(
 /** The packing is part of the key: it decides the last bits, and a resumed job must find the same ones. */
 function keyOf(settings: ScorerSettings, data: TrainingData, { model_hash }: ReferenceCache): string {
   const { config, max_tokens, chunks, max_length } = settings;
-  const rows = data.sequences.map(({ prompt, completion }) => [prompt, ...completion]);
-  const prompts = data.prompts.map((ids) => [...ids]);
-  return sha256(canonicalJson({ model_hash, config, max_tokens, chunks, max_length, rows, prompts }));
+  return sha256(canonicalJson({ model_hash, config, max_tokens, chunks, max_length, data: hashOfData(data) }));
 }
 
 async function readCached(path: string, size: number): Promise<Float64Array | null> {

@@ -63,8 +63,7 @@ export async function runTraining(run: TrainingRun, events: TrainingEvents): Pro
   const progress = await beginOrResume(run, learner);
   const validator = run.validation && (await openValidator(run, learner, run.validation));
   const { state } = progress;
-  const is_due = (every: number | null) =>
-    every === null ? state.step % per_epoch === 0 || state.step === steps : state.step % every === 0;
+  const is_due = (every: number | null) => state.step === steps || state.step % (every ?? per_epoch) === 0;
   let order: { epoch: number; units: Uint32Array } | undefined;
 
   async function learn(): Promise<void> {
@@ -74,6 +73,7 @@ export async function runTraining(run: TrainingRun, events: TrainingEvents): Pro
     const began = run.now();
     const rate = learningRate(options, state.step, steps);
     const report = await learner.learn(batch, state.step + 1, rate, progress.earlier_steps);
+    progress.moved ||= report.grad_norm > 0;
     state.step += 1;
     state.first_loss ??= report.loss;
     state.last_loss = report.loss;
@@ -102,11 +102,23 @@ export async function runTraining(run: TrainingRun, events: TrainingEvents): Pro
     await learn();
     return undefined;
   });
+  if (state.step > 0 && !progress.moved) throw nothingToLearn(state.step);
   // Also at the end: writing the model may fail, or be killed.
   await save(run, learner, progress);
   await validator?.release();
   if (progress.best !== null && ended !== "cancelled") learner.store.values.set(progress.best);
   return { state, steps, ended, weights: viewsOf(learner), learner };
+}
+
+/** A model that comes out as it went in is no success, whatever the reason. */
+function nothingToLearn(steps: number): PairwrightError {
+  return new PairwrightError({
+    code: "no_gradient",
+    where: `${steps} steps`,
+    what: "every gradient was exactly zero, so no weight has changed",
+    fix: "with the hinge loss lower beta, so that pairs are not satisfied at once; else see that the model's weights are not zero",
+    exit_code: EXIT.training_failed,
+  });
 }
 
 type Ended = TrainingOutcome["ended"];
@@ -139,6 +151,8 @@ interface Progress {
   earlier_steps: number;
   /** The step of the newest checkpoint. */
   saved_step: number;
+  /** Whether any gradient was not zero. */
+  moved: boolean;
 }
 
 async function beginOrResume(run: TrainingRun, { store }: Learner): Promise<Progress> {
@@ -148,7 +162,13 @@ async function beginOrResume(run: TrainingRun, { store }: Learner): Promise<Prog
   const found = checkpoints && (await loadCheckpoint(checkpoints.dir, checkpoints.fingerprint));
   if (found !== null) {
     restore(store, found.tensors);
-    return { state: found.state, best: found.tensors.get("best") ?? null, earlier_steps, saved_step: found.state.step };
+    return {
+      state: found.state,
+      best: found.tensors.get("best") ?? null,
+      earlier_steps,
+      saved_step: found.state.step,
+      moved: true,
+    };
   }
   const state: TrainingState = {
     step: 0,
@@ -159,7 +179,7 @@ async function beginOrResume(run: TrainingRun, { store }: Learner): Promise<Prog
     stale_validations: 0,
     validated_step: 0,
   };
-  return { state, best: null, earlier_steps, saved_step: 0 };
+  return { state, best: null, earlier_steps, saved_step: 0, moved: false };
 }
 
 function takeOver(store: ParameterStore, { path, first_moments, second_moments }: OptimiserState): void {

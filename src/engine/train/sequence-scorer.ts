@@ -3,6 +3,7 @@ import type { Parameters } from "../model/parameters.ts";
 import { type Feeds, numbersOf, openSession, type Session, tensorMaker } from "../runtime/session.ts";
 import { type MicroBatch, makeMicroBatch } from "./micro-batch.ts";
 import { planMicroBatches } from "./plan-batch.ts";
+import { leastRows } from "./steady-sums.ts";
 import type { TrainingData } from "./training-data.ts";
 import { likelihoodGraph } from "./training-graph.ts";
 
@@ -41,7 +42,13 @@ export async function openSequenceScorer(settings: ScorerSettings): Promise<Sequ
       const batch = { pairs: [], likelihood: new Map([...sequences].map((sequence) => [sequence, 0])) };
       for (const plan of planMicroBatches(data, batch, { max_tokens })) {
         signal?.throwIfAborted();
-        const made = makeMicroBatch(data, plan, { chunks, average: false, preference_weight: 1, reference: null });
+        const made = makeMicroBatch(data, plan, {
+          chunks,
+          least: leastRows(config),
+          average: false,
+          preference_weight: 1,
+          reference: null,
+        });
         const log_probabilities = await runLikelihood(session, feeds, made);
         for (const [sequence, score] of sequenceSums(made, log_probabilities)) scores.set(sequence, score);
       }

@@ -86,8 +86,8 @@ test("a checkpoint of other options is not gone on with", async () => {
     code: "checkpoint_mismatch",
     exit_code: 2,
   });
-  // Without --resume it begins anew.
-  expect((await train(place)).steps).toBe(12);
+  await expect(train(place)).rejects.toMatchObject({ code: "unfinished_job", exit_code: 2 });
+  expect((await train(place, { overwrite: true })).steps).toBe(12);
 });
 
 test("rounds with one reference and the optimiser handed on are one long training", async () => {
@@ -107,6 +107,17 @@ test("rounds with one reference and the optimiser handed on are one long trainin
   await expect(train(place, { output: join(place.dir, "third"), optimizer_from: second })).rejects.toMatchObject({
     code: "optimizer_missing",
   });
+});
+
+test("a model that cannot change is told, and not written", async () => {
+  await using place = await trainingPlace();
+  // Of zeros nothing but zeros comes: every reply is as likely as any other, and no weight says otherwise.
+  const zeros = await readModelFolder(place.model);
+  for (const { data } of zeros.parameters.values()) data.fill(0);
+  const model = join(place.dir, "zeros");
+  await writeModelFolder(model, { ...zeros, dtype: "F32", source_dir: place.model });
+  await expect(train(place, { model })).rejects.toMatchObject({ code: "no_gradient", exit_code: 5 });
+  expect(existsSync(place.output)).toBe(false);
 });
 
 test("stopping early keeps the weights of the best validation", async () => {

@@ -36,6 +36,7 @@ export async function trainModel(job: TrainingJob, options: TrainModelOptions = 
   await makeWorkDir(work_dir);
   await using _lock = await takeLock(join(work_dir, "lock"));
   await removeHalfWritten(job.output, work_dir);
+  await refuseUnfinished(job, work_dir);
 
   on_event({ event: "stage", stage: "reading", detail: `${job.model} and ${job.dataset}` });
   const model = await readModelFolder(job.model);
@@ -75,6 +76,19 @@ async function refuseOutput({ output, overwrite }: TrainingJob): Promise<void> {
     where: output,
     what: "the output folder is there, with something in it",
     fix: "name another folder, or give --overwrite",
+  });
+}
+
+/** An earlier job's checkpoints are somebody's work: they go when that is asked for, not by a flag that was forgotten. */
+async function refuseUnfinished({ output, resume, overwrite }: TrainingJob, work_dir: string): Promise<void> {
+  if (resume || overwrite) return;
+  const checkpoint = (await readdir(work_dir)).find((name) => name.startsWith("checkpoint-"));
+  if (checkpoint === undefined) return;
+  throw usageError({
+    code: "unfinished_job",
+    where: join(`${output}.training`, checkpoint),
+    what: "a job for this output was stopped before its end",
+    fix: "give --resume to go on with it, or --overwrite to begin anew without it",
   });
 }
 

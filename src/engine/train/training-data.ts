@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 /** A prompt and one reply to it, as token ids. Equal ones of a data set are one. */
 export interface Sequence {
   /** Index of its prompt. */
@@ -80,4 +81,19 @@ export function promptAt({ prompts }: TrainingData, index: number): Int32Array {
   const prompt = prompts[index];
   if (prompt === undefined) throw new RangeError(`there is no prompt ${index} of ${prompts.length}`);
   return prompt;
+}
+
+/** A hash of everything that is in a data set, by the bytes of its ids. */
+export function hashOfData({ prompts, sequences, pairs, targets }: TrainingData): string {
+  const digest = createHash("sha256");
+  digest.update([prompts, sequences, pairs, targets].map(({ length }) => length).join());
+  const add = (ids: Int32Array) => digest.update(Int32Array.of(ids.length)).update(ids);
+  for (const ids of prompts) add(ids);
+  for (const { prompt, completion } of sequences) {
+    add(Int32Array.of(prompt));
+    add(completion);
+  }
+  for (const { chosen, rejected } of pairs) add(Int32Array.of(chosen, rejected));
+  for (const { sequence } of targets) add(Int32Array.of(sequence));
+  return digest.digest("hex");
 }

@@ -6,19 +6,28 @@ import { LOSS_TYPES } from "./preference-loss.ts";
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
 
-const DpoOptions = z.strictObject({
-  ref_policy_kl_penalty: positive.default(0.1).describe("beta of DPO: higher stays nearer the reference"),
-  preference_loss_weight: z.number().nonnegative().default(1),
-  preference_average_log_probs: z.boolean().default(false).describe("average over a reply's tokens, not their sum"),
-  sft_loss_weight: z.number().nonnegative().default(0).describe("weight of a plain loss on the chosen replies"),
-  sft_average_log_probs: z
-    .boolean()
-    .nullable()
-    .default(null)
-    .describe("average in that loss; null: as preference_average_log_probs"),
-  loss_type: z.enum(LOSS_TYPES).default("sigmoid"),
-  label_smoothing: z.number().min(0).lt(0.5).default(0).describe("share of pairs taken to be wrong; robust only"),
-});
+const DpoOptions = z
+  .strictObject({
+    ref_policy_kl_penalty: positive.default(0.1).describe("beta of DPO: higher stays nearer the reference"),
+    preference_loss_weight: z.number().nonnegative().default(1),
+    preference_average_log_probs: z.boolean().default(false).describe("average over a reply's tokens, not their sum"),
+    sft_loss_weight: z.number().nonnegative().default(0).describe("weight of a plain loss on the chosen replies"),
+    sft_average_log_probs: z
+      .boolean()
+      .nullable()
+      .default(null)
+      .describe("average in that loss; null: as preference_average_log_probs"),
+    loss_type: z.enum(LOSS_TYPES).default("sigmoid"),
+    label_smoothing: z.number().min(0).lt(0.5).default(0).describe("share of pairs taken to be wrong; robust only"),
+  })
+  .refine(({ loss_type, label_smoothing }) => loss_type === "robust" || label_smoothing === 0, {
+    path: ["label_smoothing"],
+    error: "only the loss type robust smooths labels",
+  })
+  .refine(({ preference_loss_weight, sft_loss_weight }) => preference_loss_weight > 0 || sft_loss_weight > 0, {
+    path: ["preference_loss_weight"],
+    error: "with this and sft_loss_weight both 0 there is nothing to learn",
+  });
 
 const LoraOptions = z.strictObject({
   rank: z.int().positive().default(16),

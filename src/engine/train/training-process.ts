@@ -13,7 +13,10 @@ export type FromChild =
 export type ToChild = { kind: "start"; job: TrainingJob } | { kind: "stop" };
 
 export interface ProcessOptions {
+  /** Asks for a stop after the step that runs. */
   signal: AbortSignal;
+  /** Stops at once: the newest checkpoint is what is left. */
+  kill?: AbortSignal | undefined;
   on_event: (event: TrainingEvent) => void;
 }
 
@@ -21,7 +24,7 @@ export interface ProcessOptions {
  * Runs a job in a process of its own: steps block the thread that they run on, memory goes back when it ends, and a crash
  * of the native library is an error here. Aborting lets the step that runs end, and leaves a checkpoint.
  */
-export function trainInProcess(job: TrainingJob, { signal, on_event }: ProcessOptions): Promise<TrainingResult> {
+export function trainInProcess(job: TrainingJob, { signal, kill, on_event }: ProcessOptions): Promise<TrainingResult> {
   const built = import.meta.url.endsWith(".js");
   const child = fork(new URL(built ? "./training-child.js" : "./training-child.ts", import.meta.url), {
     // Source that was not built is read by jiti, as plugins are.
@@ -34,6 +37,7 @@ export function trainInProcess(job: TrainingJob, { signal, on_event }: ProcessOp
   const stop = () => child.connected && child.send({ kind: "stop" } satisfies ToChild);
   const end = () => void child.kill("SIGKILL");
   signal.addEventListener("abort", stop, { once: true });
+  kill?.addEventListener("abort", end, { once: true });
   process.once("exit", end);
   return new Promise<TrainingResult>((resolve, reject) => {
     let settled = false;
@@ -49,13 +53,24 @@ export function trainInProcess(job: TrainingJob, { signal, on_event }: ProcessOp
       else reject(Object.assign(new Error(message.message), { stack: message.stack }));
     });
     child.on("exit", (code, killed_by) => {
-      if (!settled) reject(died(job, code, killed_by));
+      if (!settled) reject(kill?.aborted ? stoppedAtOnce(job) : died(job, code, killed_by));
     });
     child.send({ kind: "start", job } satisfies ToChild);
     if (signal.aborted) stop();
   }).finally(() => {
     signal.removeEventListener("abort", stop);
+    kill?.removeEventListener("abort", end);
     process.off("exit", end);
+  });
+}
+
+function stoppedAtOnce({ output }: TrainingJob): PairwrightError {
+  return new PairwrightError({
+    code: "training_cancelled",
+    where: output,
+    what: "stopped in the middle of a step",
+    fix: "give the same command with --resume to go on from the newest checkpoint",
+    exit_code: EXIT.interrupted,
   });
 }
 

@@ -15,17 +15,39 @@ export interface MatmulOptions {
  * so whatever can be added in the same pass is. a [n, k], b [k, m] after their transposes; sum [n, m].
  */
 export function gemm(a: Value, b: Value, options: MatmulOptions = {}, sum?: Value): Value {
-  const { transpose_a = false, transpose_b = false, alpha = 1 } = options;
   const shape = productShape(a.shape, b.shape, options);
   if (sum !== undefined && !sameShape(sum.shape, shape)) throw new RangeError(`[${sum.shape}] added to [${shape}]`);
-  const attributes = { transA: transpose_a ? 1 : 0, transB: transpose_b ? 1 : 0, alpha: { float: alpha } };
-  const y = a.graph.emit("Gemm", [a, b, sum], { type: a.type, shape }, { attributes });
+  const y = isWide(a, shape, options) ? turnedGemm(a, b, options, sum) : emitGemm(a, b, shape, options, sum);
   const inputs = sum === undefined ? [a, b] : [a, b, sum];
   return a.graph.differentiable(y, inputs, (gradient) => [
     leftTerm(gradient, b, options),
     rightTerm(gradient, a, options),
     term(() => gradient),
   ]);
+}
+
+function emitGemm(a: Value, b: Value, shape: Shape, options: MatmulOptions, sum?: Value): Value {
+  const { transpose_a = false, transpose_b = false, alpha = 1 } = options;
+  const attributes = { transA: transpose_a ? 1 : 0, transB: transpose_b ? 1 : 0, alpha: { float: alpha } };
+  return a.graph.emit("Gemm", [a, b, sum], { type: a.type, shape }, { attributes });
+}
+
+/** onnxruntime cuts a result with more columns than rows by columns, and narrow pieces sum in another order: see `turnedGemm`. */
+function isWide(a: Value, [rows, columns]: Shape, { transpose_a = false }: MatmulOptions): boolean {
+  const inner = dimensionAt(a.shape, transpose_a ? -2 : -1);
+  const deep = typeof inner === "string" || inner > 128;
+  return deep && typeof rows === "number" && typeof columns === "number" && rows < columns;
+}
+
+/** The product as the transpose of op(b)^T op(a)^T, so that its bits do not depend on the number of threads. */
+function turnedGemm(a: Value, b: Value, options: MatmulOptions, sum?: Value): Value {
+  const { transpose_a = false, transpose_b = false, alpha = 1 } = options;
+  const turned = { transpose_a: !transpose_b, transpose_b: !transpose_a, alpha };
+  const { made } = a.graph.recorded(() => {
+    const y = transpose(emitGemm(b, a, productShape(b.shape, a.shape, turned), turned), [1, 0]);
+    return sum === undefined ? y : add(y, sum);
+  });
+  return made;
 }
 
 /** dL/da of alpha * op(a) op(b), added to the sum in the same product. */

@@ -1,0 +1,32 @@
+import type { ModelConfig } from "../model/model-config.ts";
+import { LINEAR_MODULES, linearShape } from "../model/parameters.ts";
+
+/**
+ * onnxruntime's matrix product cuts a result [n, m] into pieces for its threads: by columns where m > n, else by rows. A
+ * piece of at most 64 columns sums over another number of products at a time (beyond 128), and the last bits are others.
+ * So where a result could be cut into such pieces it gets as many rows as columns, filled up with rows that nothing
+ * looks at. `ops/matmul.ts` does the same for results whose shape is known, the weights' gradients, by turning them.
+ */
+const NARROW = 64;
+const DEEP = 128;
+
+/** Up to this many threads the same bits come out. */
+export const STEADY_THREADS = 8;
+
+export interface LeastRows {
+  /** Tokens of a micro-batch. */
+  tokens: number;
+  /** Wanted tokens of a chunk. */
+  wanted: number;
+}
+
+export function leastRows(config: ModelConfig): LeastRows {
+  const needed = ([columns, inner]: readonly [number, number]) =>
+    columns <= NARROW * STEADY_THREADS && inner > DEEP ? columns : 1;
+  const { hidden_size, vocab_size } = config;
+  const layers = LINEAR_MODULES.map((module) => linearShape(config, module));
+  return {
+    tokens: Math.max(...layers.flatMap(([out, into]) => [needed([out, into]), needed([into, out])])),
+    wanted: Math.max(needed([vocab_size, hidden_size]), needed([hidden_size, vocab_size])),
+  };
+}
