@@ -143,7 +143,10 @@ async function accumulate(
   const settings = { chunks, least: leastRows(config), average: averages(options), preference_weight, reference };
   const sums = new Map<number, number>();
   let loss = 0;
-  const plans = planMicroBatches(data, batch, { max_tokens: options.max_tokens_per_micro_batch });
+  const plans = planMicroBatches(data, batch, {
+    max_tokens: options.max_tokens_per_micro_batch,
+    hidden_size: config.hidden_size,
+  });
   for (const plan of plans) {
     const made = makeMicroBatch(data, plan, settings);
     const outputs = await run(made);

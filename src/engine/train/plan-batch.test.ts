@@ -33,7 +33,7 @@ test.each([1, 2, 3, 4, 5])("however a batch is cut, each pair and each likelihoo
   const data = manyRows(seed);
   const batch = everything(data);
   for (const max_tokens of [32, 64, 1000]) {
-    const plans = planMicroBatches(data, batch, { max_tokens });
+    const plans = planMicroBatches(data, batch, { max_tokens, hidden_size: 16 });
     const pairs = plans.flatMap((plan) => plan.pairs);
     expect(pairs.map(({ row, chosen, rejected }) => [row, chosen, rejected]).sort()).toEqual(
       batch.pairs.map(({ row, chosen, rejected }) => [row, chosen, rejected]).sort(),
@@ -50,7 +50,7 @@ test.each([1, 2, 3, 4, 5])("however a batch is cut, each pair and each likelihoo
 
 test("a prompt stands once for all its replies while they fit", () => {
   const data = smallData();
-  const [plan, ...more] = planMicroBatches(data, everything(data), { max_tokens: 1000 });
+  const [plan, ...more] = planMicroBatches(data, everything(data), { max_tokens: 1000, hidden_size: 16 });
   expect(more).toEqual([]);
   expect(plan!.rows.map(([tree]) => tree!.prompt).sort()).toEqual([0, 1, 2, 3]);
   expect(plan!.rows.flat().flatMap(({ sequences }) => sequences)).toHaveLength(data.sequences.length);
@@ -60,12 +60,16 @@ test("a data set of one prompt is no tree of all its replies: attention would be
   const builder = trainingDataBuilder();
   for (let row = 0; row < 60; row += 1) builder.pair(row + 1, [1, 2, 3], [4, row, 5, 6, 7], [8, row, 9, 10, 11]);
   const { data } = builder;
-  const plans = planMicroBatches(data, everything(data), { max_tokens: 4096 });
+  const plans = planMicroBatches(data, everything(data), { max_tokens: 4096, hidden_size: 16 });
   const trees = plans.flatMap(({ rows }) => rows.flat());
-  expect(Math.max(...trees.map((tree) => treeLength(data, tree)))).toBeLessThanOrEqual(treeRoom(3));
+  expect(Math.max(...trees.map((tree) => treeLength(data, tree)))).toBeLessThanOrEqual(treeRoom(3, 16));
   // 3 + 4 n within 140 tokens: 34 replies.
   expect(trees.map(({ sequences }) => sequences.length)).toEqual([34, 34, 34, 18]);
   expect(plans.flatMap(({ pairs }) => pairs)).toHaveLength(60);
+});
+
+test("a tree may be wider where attention is a small part of a step", () => {
+  expect([treeRoom(10, 64), treeRoom(128, 64), treeRoom(128, 576)]).toEqual([168, 640, 1152]);
 });
 
 test("equal lists of ids are one, however long they are", () => {
@@ -81,7 +85,7 @@ test("a token sees its prompt and its own reply up to itself, and nothing else",
   const builder = trainingDataBuilder();
   builder.pair(1, [7, 8], [1, 2, 3], [4, 5]);
   const { data } = builder;
-  const [plan] = planMicroBatches(data, everything(data), { max_tokens: 100 });
+  const [plan] = planMicroBatches(data, everything(data), { max_tokens: 100, hidden_size: 16 });
   const settings = {
     chunks: 1,
     least: { tokens: 1, wanted: 1 },
@@ -106,7 +110,7 @@ test("a token sees its prompt and its own reply up to itself, and nothing else",
 
 test("wanted tokens are cut into equal parts, and what fills the last one has no weight", () => {
   const data = smallData();
-  const [plan] = planMicroBatches(data, everything(data), { max_tokens: 1000 });
+  const [plan] = planMicroBatches(data, everything(data), { max_tokens: 1000, hidden_size: 16 });
   const settings = { chunks: 4, least: { tokens: 1, wanted: 1 }, average: true, preference_weight: 2, reference: null };
   const { sizes, token_weights, sums, spans, pair_weights } = makeMicroBatch(data, plan!, settings);
   const wanted = data.sequences.reduce((sum, { completion }) => sum + completion.length, 0);

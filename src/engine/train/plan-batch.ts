@@ -11,6 +11,8 @@ export interface Batch {
 export interface PlanSettings {
   /** Tokens, padding included, that one run of the graph may be over. */
   max_tokens: number;
+  /** The model's, which decides how much of a step attention is. */
+  hidden_size: number;
 }
 
 interface Piece {
@@ -23,8 +25,9 @@ interface Piece {
  * Cuts a batch into micro-batches. Pairs of one prompt stand in one tree as long as it fits; trees of like length stand
  * together, so that little is padding. The order is the same for the same batch.
  */
-export function planMicroBatches(data: TrainingData, batch: Batch, { max_tokens }: PlanSettings): MicroBatchPlan[] {
-  const pieces = treesOf(data, batch, max_tokens);
+export function planMicroBatches(data: TrainingData, batch: Batch, settings: PlanSettings): MicroBatchPlan[] {
+  const { max_tokens } = settings;
+  const pieces = treesOf(data, batch, settings);
   pieces.sort((a, b) => b.length - a.length);
   const plans: MicroBatchPlan[] = [];
   const likelihood = new Map(batch.likelihood);
@@ -58,16 +61,16 @@ function planOf(pieces: readonly Piece[], likelihood: Map<number, number>): Micr
 }
 
 /**
- * Tokens that a tree of a prompt grows to at most, however many replies there are: attention is over every pair of its
- * tokens, so beyond a few times the prompt's length it costs more to look past the other replies than to compute the
- * prompt again.
+ * Tokens that a tree of a prompt grows to at most, however many replies there are. Attention is over every pair of its
+ * tokens: beyond a few times the prompt's length it costs more to look past the other replies than to compute the prompt
+ * again, unless attention is a small part of a step, as it is below twice the hidden size.
  */
-export function treeRoom(prompt_length: number): number {
-  return 4 * prompt_length + 128;
+export function treeRoom(prompt_length: number, hidden_size: number): number {
+  return Math.max(4 * prompt_length + 128, 2 * hidden_size);
 }
 
 /** One tree a prompt; another one for the same prompt where it would grow longer than what fits, or than what pays. */
-function treesOf(data: TrainingData, { pairs, likelihood }: Batch, max_tokens: number): Piece[] {
+function treesOf(data: TrainingData, { pairs, likelihood }: Batch, { max_tokens, hidden_size }: PlanSettings): Piece[] {
   const pieces: Piece[] = [];
   const open = new Map<number, Piece>();
   const place = (wanted: readonly number[]): Piece => {
@@ -75,7 +78,7 @@ function treesOf(data: TrainingData, { pairs, likelihood }: Batch, max_tokens: n
     const { prompt } = sequenceAt(data, first);
     const piece = open.get(prompt);
     const missing = wanted.filter((sequence) => !piece?.tree.sequences.includes(sequence));
-    const room = Math.min(max_tokens, treeRoom(promptAt(data, prompt).length));
+    const room = Math.min(max_tokens, treeRoom(promptAt(data, prompt).length, hidden_size));
     const more = missing.reduce((sum, sequence) => sum + sequenceAt(data, sequence).completion.length - 1, 0);
     if (piece !== undefined && (missing.length === 0 || piece.length + more <= room)) {
       piece.tree.sequences.push(...missing);

@@ -49,7 +49,10 @@ export async function prepareRun(
       rank: adapter ? options.lora.rank : 0,
       tokens: max_tokens,
       length,
-      width: Math.max(length, ...[data, validation].map((of) => (of ? widestTree(of, max_tokens) : 0))),
+      width: Math.max(
+        length,
+        ...[data, validation].map((of) => (of ? widestTree(of, max_tokens, config.hidden_size) : 0)),
+      ),
       wanted: Math.ceil(max_tokens / chunks),
     },
     options.recompute,
@@ -198,10 +201,12 @@ function longestRow(data: TrainingData): number {
 }
 
 /** Tokens of the longest tree that a batch may have. */
-function widestTree(data: TrainingData, max_tokens: number): number {
+function widestTree(data: TrainingData, max_tokens: number, hidden_size: number): number {
   const whole = data.prompts.map((ids) => ids.length);
   for (const { prompt, completion } of data.sequences) whole[prompt] = (whole[prompt] ?? 0) + completion.length - 1;
-  const widths = whole.map((size, prompt) => Math.min(size, treeRoom(promptAt(data, prompt).length), max_tokens));
+  const widths = whole.map((size, prompt) =>
+    Math.min(size, treeRoom(promptAt(data, prompt).length, hidden_size), max_tokens),
+  );
   return widths.reduce((widest, width) => Math.max(widest, width), 0);
 }
 

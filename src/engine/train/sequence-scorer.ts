@@ -40,7 +40,7 @@ export async function openSequenceScorer(settings: ScorerSettings): Promise<Sequ
     async score(data, sequences, signal) {
       const scores = new Map<number, number>();
       const batch = { pairs: [], likelihood: new Map([...sequences].map((sequence) => [sequence, 0])) };
-      for (const plan of planMicroBatches(data, batch, { max_tokens })) {
+      for (const plan of planMicroBatches(data, batch, { max_tokens, hidden_size: config.hidden_size })) {
         signal?.throwIfAborted();
         const made = makeMicroBatch(data, plan, {
           chunks,

@@ -26,7 +26,7 @@ async function prepare(given: unknown, { config = SMALL, chunks = 1, recompute =
     ({ completion }, index) => -2.5 * completion.length - 0.1 * index,
   );
   const batch = weighted(data, unitsOf(data, options), options);
-  const [plan, ...more] = planMicroBatches(data, batch, { max_tokens: 1000 });
+  const [plan, ...more] = planMicroBatches(data, batch, { max_tokens: 1000, hidden_size: 16 });
   expect(more).toEqual([]);
   const made = makeMicroBatch(data, plan!, {
     chunks,
