@@ -50,7 +50,7 @@ export async function openDecoder({
   length,
 }: DecoderOptions): Promise<Decoder> {
   const graph = decodeGraph(config, servedModel(config, parameters, weights), length);
-  const session = await openInPlaceSession(graph, { threads, spin: true });
+  const session = await openInPlaceSession(graph, { threads });
   const tensor = await tensorMaker();
   const cache = new KeyValueCache(config, rows, length, tensor);
   const vocab_size = config.vocab_size;

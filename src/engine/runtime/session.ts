@@ -5,11 +5,6 @@ import { onnxRuntime } from "./onnxruntime.ts";
 
 export interface SessionOptions {
   threads: number;
-  /**
-   * Threads wait for each other in a loop: some microseconds faster at each operator, and three times as slow as soon as
-   * another process wants the same cores (0.8 million weights, two threads on two busy cores: 940 ms a step against 386).
-   */
-  spin?: boolean | undefined;
 }
 
 /** Named tensors that go into a run or come out of it. */
@@ -25,9 +20,11 @@ export interface Session {
 /**
  * How every graph is run. The optimiser is off: it would undo recomputation, it fuses float64 graphs into operators that
  * have no float64 kernel, and it takes seconds for nothing. The memory pattern is off: it doubles what a run holds.
- * Denormal numbers are zero: a loss that has come near its end is full of them, and they take ten times as long.
+ * Threads do not wait for each other in a loop: on a quiet machine that gains nothing, and as soon as another process wants
+ * the same cores it is three times as slow. Denormal numbers are zero: a loss that has come near its end is full of
+ * them, and they take ten times as long.
  */
-export function runOptions({ threads, spin = false }: SessionOptions): InferenceSession.SessionOptions {
+export function runOptions({ threads }: SessionOptions): InferenceSession.SessionOptions {
   return {
     graphOptimizationLevel: "disabled",
     enableMemPattern: false,
@@ -38,7 +35,7 @@ export function runOptions({ threads, spin = false }: SessionOptions): Inference
     interOpNumThreads: 1,
     // Errors only: onnxruntime warns on the process's stderr of what is meant here.
     logSeverityLevel: 3,
-    extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: spin ? "1" : "0" } } },
+    extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
   };
 }
 
