@@ -2,14 +2,15 @@ import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { llamaConfig } from "../src/engine/__fixtures__/llama-config.ts";
 import { parameterShapes, sizeOf, type Tensor } from "../src/engine/model/parameters.ts";
 import { writeGguf } from "./support/gguf-file.ts";
 import { jsonOf, pairwright, startPairwright } from "./support/program.ts";
+import { randomParameters } from "./support/random-parameters.ts";
 import { ggufOf, TOKENS } from "./support/tiny-gguf.ts";
-import { randomParameters, tinyConfig } from "./support/tiny-model.ts";
 
 const cwd = await mkdtemp(join(tmpdir(), "pairwright-model-import-"));
-const config = tinyConfig({ vocab_size: TOKENS.length });
+const config = llamaConfig({ vocab_size: TOKENS.length });
 const parameters = randomParameters(config);
 await writeGguf(join(cwd, "tiny.gguf"), ggufOf(config, parameters));
 const run = (...args: string[]) => pairwright(["model", "import", ...args], { cwd });
@@ -70,7 +71,7 @@ test("what cannot be imported is one error with exit code 2, and leaves nothing"
 });
 
 test("Ctrl-C ends it with exit code 130 and leaves nothing", async () => {
-  const deep = tinyConfig({
+  const deep = llamaConfig({
     vocab_size: TOKENS.length,
     num_hidden_layers: 400,
     hidden_size: 64,

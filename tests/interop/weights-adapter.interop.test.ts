@@ -1,19 +1,20 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { llamaConfig } from "../../src/engine/__fixtures__/llama-config.ts";
 import { loraShapes, mergeAdapter } from "../../src/engine/model/lora.ts";
 import { LINEAR_MODULES, type Parameters } from "../../src/engine/model/parameters.ts";
 import { mergedSource, readAdapter, type StoredAdapter, writeAdapter } from "../../src/engine/weights/adapter.ts";
 import { openTensorFile } from "../../src/engine/weights/tensor-file.ts";
 import { tensorSource } from "../../src/engine/weights/tensor-source.ts";
 import { writeModelFolder } from "../../src/engine/weights/write-model-folder.ts";
-import { randomParameters, randomTensors, tinyConfig } from "../support/tiny-model.ts";
+import { randomParameters, randomTensors } from "../support/random-parameters.ts";
 import { pythonEnv } from "./python-env.ts";
 import { runJob, temporaryFolder } from "./support.ts";
 
 const { env, skip } = await pythonEnv();
 
-const config = tinyConfig();
+const config = llamaConfig();
 const parameters = randomParameters(config, 4);
 const shape = { rank: 3, target_modules: [...LINEAR_MODULES] };
 const adapter: StoredAdapter = {

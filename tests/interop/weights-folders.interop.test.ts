@@ -1,6 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { llamaConfig } from "../../src/engine/__fixtures__/llama-config.ts";
 import type { ModelConfig } from "../../src/engine/model/model-config.ts";
 import type { Parameters, Tensor } from "../../src/engine/model/parameters.ts";
 import { ropeTables } from "../../src/engine/model/rope-tables.ts";
@@ -8,7 +9,7 @@ import type { Dtype } from "../../src/engine/weights/dtype.ts";
 import { narrow, widen } from "../../src/engine/weights/dtype.ts";
 import { readModelFolder } from "../../src/engine/weights/model-folder.ts";
 import { writeModelFolder } from "../../src/engine/weights/write-model-folder.ts";
-import { randomParameters, tinyConfig } from "../support/tiny-model.ts";
+import { randomParameters } from "../support/random-parameters.ts";
 import { pythonEnv } from "./python-env.ts";
 import { hashesOf, runJob, temporaryFolder } from "./support.ts";
 
@@ -35,26 +36,26 @@ const LLAMA3 = {
 } as const;
 
 const OURS: Record<string, { config: ModelConfig; dtype: Dtype; class: string }> = {
-  tied: { config: tinyConfig(), dtype: "F32", class: "LlamaForCausalLM" },
-  untied: { config: tinyConfig({ tie_word_embeddings: false }), dtype: "BF16", class: "LlamaForCausalLM" },
-  half: { config: tinyConfig({ head_dim: 6 }), dtype: "F16", class: "LlamaForCausalLM" },
-  biased: { config: tinyConfig({ attention_bias: "qkvo" }), dtype: "F32", class: "LlamaForCausalLM" },
+  tied: { config: llamaConfig(), dtype: "F32", class: "LlamaForCausalLM" },
+  untied: { config: llamaConfig({ tie_word_embeddings: false }), dtype: "BF16", class: "LlamaForCausalLM" },
+  half: { config: llamaConfig({ head_dim: 6 }), dtype: "F16", class: "LlamaForCausalLM" },
+  biased: { config: llamaConfig({ attention_bias: "qkvo" }), dtype: "F32", class: "LlamaForCausalLM" },
   linear: {
-    config: tinyConfig({ head_dim: 16, rope_scaling: { rope_type: "linear", factor: 4 } }),
+    config: llamaConfig({ head_dim: 16, rope_scaling: { rope_type: "linear", factor: 4 } }),
     dtype: "F32",
     class: "LlamaForCausalLM",
   },
   llama3: {
-    config: tinyConfig({ head_dim: 32, rope_theta: 500, rope_scaling: LLAMA3 }),
+    config: llamaConfig({ head_dim: 32, rope_theta: 500, rope_scaling: LLAMA3 }),
     dtype: "F32",
     class: "LlamaForCausalLM",
   },
   qwen2: {
-    config: tinyConfig({ model_type: "qwen2", attention_bias: "qkv" }),
+    config: llamaConfig({ model_type: "qwen2", attention_bias: "qkv" }),
     dtype: "BF16",
     class: "Qwen2ForCausalLM",
   },
-  mistral: { config: tinyConfig({ model_type: "mistral" }), dtype: "F32", class: "MistralForCausalLM" },
+  mistral: { config: llamaConfig({ model_type: "mistral" }), dtype: "F32", class: "MistralForCausalLM" },
 };
 
 const TORCH = { F32: "torch.float32", F16: "torch.float16", BF16: "torch.bfloat16" };

@@ -1,14 +1,15 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { llamaConfig } from "../../src/engine/__fixtures__/llama-config.ts";
 import { GGML_TYPES } from "../../src/engine/weights/gguf/dequantise.ts";
 import { type ImportedModel, importModel } from "../../src/engine/weights/import-model.ts";
 import { readModelFolder } from "../../src/engine/weights/model-folder.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import { openTokenizer } from "../../src/tokens/open-tokenizer.ts";
 import { writeGguf } from "../support/gguf-file.ts";
+import { randomParameters } from "../support/random-parameters.ts";
 import { ggufOf, TOKENS } from "../support/tiny-gguf.ts";
-import { randomParameters, tinyConfig } from "../support/tiny-model.ts";
 import { type PythonEnv, pythonEnv, smolLm2Gguf } from "./python-env.ts";
 import { hashesOf, hashOf, runJob, temporaryFolder } from "./support.ts";
 
@@ -92,9 +93,9 @@ interface Report {
 }
 
 const TINY = {
-  llama: tinyConfig({ vocab_size: TOKENS.length }),
-  untied: tinyConfig({ vocab_size: TOKENS.length, tie_word_embeddings: false, num_key_value_heads: 4 }),
-  qwen2: tinyConfig({ model_type: "qwen2", attention_bias: "qkv", vocab_size: TOKENS.length }),
+  llama: llamaConfig({ vocab_size: TOKENS.length }),
+  untied: llamaConfig({ vocab_size: TOKENS.length, tie_word_embeddings: false, num_key_value_heads: 4 }),
+  qwen2: llamaConfig({ model_type: "qwen2", attention_bias: "qkv", vocab_size: TOKENS.length }),
 };
 
 let dir: string;
@@ -114,7 +115,7 @@ function randomBlocks(bytes: number, seed: number): Uint8Array {
 
 /** A model with the vocabulary that the sentencepiece package trained. */
 async function writeSentencePiece(path: string): Promise<void> {
-  const config = tinyConfig({ vocab_size: PIECES.pieces.length });
+  const config = llamaConfig({ vocab_size: PIECES.pieces.length });
   const file = ggufOf(config, randomParameters(config));
   Object.assign(file.metadata, {
     "tokenizer.ggml.model": { text: "llama" },

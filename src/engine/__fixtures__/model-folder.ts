@@ -3,25 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TINY, writeTinyTokenizer } from "../../tokens/__fixtures__/tiny-tokenizer.ts";
 import { initialWeights } from "../model/initial-weights.ts";
-import type { ModelConfig } from "../model/model-config.ts";
 import { writeModelFolder } from "../weights/write-model-folder.ts";
+import { llamaConfig } from "./llama-config.ts";
 
-export const TINY_MODEL: ModelConfig = {
-  model_type: "llama",
+export const TINY_MODEL = llamaConfig({
   vocab_size: TINY.vocab_size,
   hidden_size: 32,
   intermediate_size: 64,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
   head_dim: 8,
   max_position_embeddings: 128,
-  rms_norm_eps: 1e-5,
   rope_theta: 1000,
-  rope_scaling: null,
-  attention_bias: "none",
-  tie_word_embeddings: true,
-};
+});
 
 export interface TrainingPlace extends AsyncDisposable {
   dir: string;

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
-import { randomParameters, randomTensors, tinyConfig } from "../../../tests/support/tiny-model.ts";
+import { randomParameters, randomTensors } from "../../../tests/support/random-parameters.ts";
+import { llamaConfig } from "../__fixtures__/llama-config.ts";
 import { checkAdapter, type LoraAdapter, loraShapes, mergeAdapter } from "./lora.ts";
 import type { Tensor } from "./parameters.ts";
 
-const config = tinyConfig();
+const config = llamaConfig();
 const parameters = randomParameters(config);
 
 function adapterOf(changes: Partial<LoraAdapter> = {}): LoraAdapter {

@@ -2,7 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { randomParameters, randomTensors, tinyConfig } from "../../../tests/support/tiny-model.ts";
+import { randomParameters, randomTensors } from "../../../tests/support/random-parameters.ts";
+import { llamaConfig } from "../__fixtures__/llama-config.ts";
 import { checkAdapter, loraShapes, mergeAdapter } from "../model/lora.ts";
 import type { Tensor } from "../model/parameters.ts";
 import { mergedSource, readAdapter, type StoredAdapter, writeAdapter } from "./adapter.ts";
@@ -17,7 +18,7 @@ function newPath(): string {
   return join(root, String(folders));
 }
 
-const config = tinyConfig();
+const config = llamaConfig();
 const shape = { rank: 2, target_modules: ["q_proj" as const, "v_proj" as const, "gate_proj" as const] };
 const adapter: StoredAdapter = {
   ...shape,

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ggufBytes } from "../../../tests/support/gguf-file.ts";
+import { randomParameters } from "../../../tests/support/random-parameters.ts";
 import { ggufOf, TOKENS } from "../../../tests/support/tiny-gguf.ts";
-import { randomParameters, tinyConfig } from "../../../tests/support/tiny-model.ts";
 import { PairwrightError } from "../../lib/errors.ts";
 import { seededRandom } from "../../lib/random.ts";
+import { llamaConfig } from "../__fixtures__/llama-config.ts";
 import { readGgufConfig } from "./gguf/gguf-config.ts";
 import { ggufSource } from "./gguf/gguf-source.ts";
 import { readGgufTokenizer } from "./gguf/gguf-tokenizer.ts";
@@ -15,7 +16,7 @@ import { readModelFolder } from "./model-folder.ts";
 import { writeModelFolder } from "./write-model-folder.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "pairwright-damaged-"));
-const config = tinyConfig({ vocab_size: TOKENS.length });
+const config = llamaConfig({ vocab_size: TOKENS.length });
 const TRIES = 300;
 
 /** Copies of a file with one to three bytes changed somewhere in its first `within`. */

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { f32Bytes, type TestGguf, type TestValue, writeGguf } from "../../../tests/support/gguf-file.ts";
+import { randomParameters } from "../../../tests/support/random-parameters.ts";
 import { ggufOf, TEMPLATE, TOKENS } from "../../../tests/support/tiny-gguf.ts";
-import { randomParameters, tinyConfig } from "../../../tests/support/tiny-model.ts";
 import { openChatTemplate } from "../../tokens/open-chat-template.ts";
 import { openTokenizer } from "../../tokens/open-tokenizer.ts";
+import { llamaConfig } from "../__fixtures__/llama-config.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { llama3Divisors } from "./gguf/llama3-factors.ts";
 import { importModel } from "./import-model.ts";
@@ -20,7 +21,7 @@ function newPath(ending = ""): string {
   return join(root, `${paths}${ending}`);
 }
 
-const config = tinyConfig({ vocab_size: TOKENS.length });
+const config = llamaConfig({ vocab_size: TOKENS.length });
 const parameters = randomParameters(config);
 
 async function ggufFile(change: (file: TestGguf) => void = () => undefined, of: ModelConfig = config): Promise<string> {
@@ -71,7 +72,7 @@ describe("a GGUF file", () => {
   });
 
   test("of a Qwen2 has biases, an untied head, and its rows as they are", async () => {
-    const qwen = tinyConfig({
+    const qwen = llamaConfig({
       model_type: "qwen2",
       attention_bias: "qkv",
       tie_word_embeddings: false,
@@ -89,7 +90,7 @@ describe("a GGUF file", () => {
   });
 
   test("of a Llama with biases on all four", async () => {
-    const biased = tinyConfig({ attention_bias: "qkvo", vocab_size: TOKENS.length });
+    const biased = llamaConfig({ attention_bias: "qkvo", vocab_size: TOKENS.length });
     const { model } = await imported(await ggufFile(undefined, biased));
     for (const [name, { data }] of randomParameters(biased)) expect(model.parameters.get(name)?.data).toEqual(data);
   });
@@ -173,7 +174,7 @@ describe("rotary scaling of a GGUF file", () => {
     high_freq_factor: 4,
     original_max_position_embeddings: 8192,
   } as const;
-  const long = tinyConfig({ vocab_size: TOKENS.length, head_dim: 32, rope_theta: 500_000 });
+  const long = llamaConfig({ vocab_size: TOKENS.length, head_dim: 32, rope_theta: 500_000 });
   const factors = (divisors: number[]) => (file: TestGguf) => {
     const data = f32Bytes(Float32Array.from(divisors));
     file.tensors.push({ name: "rope_freqs.weight", shape: [divisors.length], type: 0, data });
@@ -313,7 +314,7 @@ describe("a Hugging Face folder", () => {
 
   test("whose tokenizer has more ids than the model has rows is refused", async () => {
     const source = newPath();
-    const small = tinyConfig({ vocab_size: 10 });
+    const small = llamaConfig({ vocab_size: 10 });
     await writeModelFolder(source, { config: small, parameters: randomParameters(small), dtype: "F32" });
     await expect(importModel(source, newPath())).rejects.toMatchObject({ code: "tokenizer_missing" });
     await copyFile(join(await folder(), "tokenizer.json"), join(source, "tokenizer.json"));

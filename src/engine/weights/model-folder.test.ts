@@ -2,7 +2,8 @@ import { appendFile, copyFile, cp, mkdir, mkdtemp, readFile, rename, rm, utimes,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { randomParameters, tinyConfig } from "../../../tests/support/tiny-model.ts";
+import { randomParameters } from "../../../tests/support/random-parameters.ts";
+import { llamaConfig } from "../__fixtures__/llama-config.ts";
 import { parameterShapes, sizeOf, type Tensor } from "../model/parameters.ts";
 import type { Dtype } from "./dtype.ts";
 import { openModelFolder, readModelFolder } from "./model-folder.ts";
@@ -17,7 +18,7 @@ function newPath(): string {
   return join(root, String(folders));
 }
 
-const config = tinyConfig();
+const config = llamaConfig();
 const parameters = randomParameters(config);
 
 /** A folder whose weights are these, written without the checks of `writeModelFolder`. */
@@ -126,7 +127,7 @@ describe("reading", () => {
   });
 
   test("Qwen2's biases and an untied head are part of the model", async () => {
-    const qwen = tinyConfig({ model_type: "qwen2", attention_bias: "qkv", tie_word_embeddings: false });
+    const qwen = llamaConfig({ model_type: "qwen2", attention_bias: "qkv", tie_word_embeddings: false });
     const dir = newPath();
     await writeModelFolder(dir, { config: qwen, parameters: randomParameters(qwen), dtype: "F32" });
     const model = await readModelFolder(dir);

@@ -2,7 +2,8 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { randomParameters, tinyConfig } from "../../../tests/support/tiny-model.ts";
+import { randomParameters } from "../../../tests/support/random-parameters.ts";
+import { llamaConfig } from "../__fixtures__/llama-config.ts";
 import type { Tensor } from "../model/parameters.ts";
 import { readConfig } from "../model/read-config.ts";
 import { configJson, configText } from "./config-json.ts";
@@ -18,7 +19,7 @@ async function newPath(): Promise<string> {
   return join(root, String(folders), "model");
 }
 
-const config = tinyConfig();
+const config = llamaConfig();
 const parameters = randomParameters(config);
 
 describe("config.json", () => {
@@ -31,12 +32,12 @@ describe("config.json", () => {
   } as const;
 
   test.each([
-    ["llama", tinyConfig()],
-    ["llama with biases", tinyConfig({ attention_bias: "qkvo", tie_word_embeddings: false })],
-    ["linear positions", tinyConfig({ rope_scaling: { rope_type: "linear", factor: 4 } })],
-    ["llama3 positions", tinyConfig({ rope_theta: 5e5, rope_scaling: llama3 })],
-    ["qwen2", tinyConfig({ model_type: "qwen2", attention_bias: "qkv" })],
-    ["mistral", tinyConfig({ model_type: "mistral", head_dim: 6 })],
+    ["llama", llamaConfig()],
+    ["llama with biases", llamaConfig({ attention_bias: "qkvo", tie_word_embeddings: false })],
+    ["linear positions", llamaConfig({ rope_scaling: { rope_type: "linear", factor: 4 } })],
+    ["llama3 positions", llamaConfig({ rope_theta: 5e5, rope_scaling: llama3 })],
+    ["qwen2", llamaConfig({ model_type: "qwen2", attention_bias: "qkv" })],
+    ["mistral", llamaConfig({ model_type: "mistral", head_dim: 6 })],
   ])("%s is read back as it was", (_name, model) => {
     const raw = JSON.parse(JSON.stringify(configJson(model, { dtype: "BF16" }))) as unknown;
     expect(readConfig(raw, "config.json")).toEqual(model);
@@ -61,7 +62,7 @@ describe("config.json", () => {
   });
 
   test("factors are written as Python writes floats: transformers 4 warns of whole numbers", () => {
-    const text = configText(configJson(tinyConfig({ rope_scaling: llama3 }), { dtype: "F32" }));
+    const text = configText(configJson(llamaConfig({ rope_scaling: llama3 }), { dtype: "F32" }));
     expect(text).toContain('"rope_theta": 10000.0,');
     expect(text).toContain('"factor": 8.0,');
     expect(text).toContain('"low_freq_factor": 1.0,');
@@ -70,7 +71,7 @@ describe("config.json", () => {
   });
 
   test("biases that no class of transformers has are refused", () => {
-    expect(() => configJson(tinyConfig({ attention_bias: "qkv" }), { dtype: "F32" })).toThrow(
+    expect(() => configJson(llamaConfig({ attention_bias: "qkv" }), { dtype: "F32" })).toThrow(
       'attention bias is "qkv"',
     );
   });

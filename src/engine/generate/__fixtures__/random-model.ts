@@ -1,26 +1,11 @@
+import { llamaConfig } from "../../__fixtures__/llama-config.ts";
 import { seededRandom } from "../../../lib/random.ts";
 import type { ModelConfig } from "../../model/model-config.ts";
 import { type Parameters, parameterShapes, sizeOf, type Tensor } from "../../model/parameters.ts";
 
 /** A small shape; what a test is about goes in `changes`. */
 export function smallConfig(changes: Partial<ModelConfig> = {}): ModelConfig {
-  return {
-    model_type: "llama",
-    vocab_size: 41,
-    hidden_size: 24,
-    intermediate_size: 40,
-    num_hidden_layers: 2,
-    num_attention_heads: 4,
-    num_key_value_heads: 2,
-    head_dim: 8,
-    max_position_embeddings: 64,
-    rms_norm_eps: 1e-5,
-    rope_theta: 10_000,
-    rope_scaling: null,
-    attention_bias: "none",
-    tie_word_embeddings: true,
-    ...changes,
-  };
+  return llamaConfig({ vocab_size: 41, hidden_size: 24, intermediate_size: 40, head_dim: 8, ...changes });
 }
 
 /** Weights large enough that the model is sure of some things and not of others. */

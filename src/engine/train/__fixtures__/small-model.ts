@@ -1,24 +1,9 @@
 import { seededRandom } from "../../../lib/random.ts";
-import type { ModelConfig } from "../../model/model-config.ts";
+import { llamaConfig } from "../../__fixtures__/llama-config.ts";
 import { type TrainingData, trainingDataBuilder } from "../training-data.ts";
 
 /** Two layers, two queries a key head: small enough for finite differences. */
-export const SMALL: ModelConfig = {
-  model_type: "llama",
-  vocab_size: 17,
-  hidden_size: 16,
-  intermediate_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  head_dim: 4,
-  max_position_embeddings: 64,
-  rms_norm_eps: 1e-5,
-  rope_theta: 100,
-  rope_scaling: null,
-  attention_bias: "none",
-  tie_word_embeddings: true,
-};
+export const SMALL = llamaConfig({ vocab_size: 17, intermediate_size: 24, rope_theta: 100 });
 
 /** Ten pairs over three prompts and a lone one, replies of one to five tokens; and the chosen replies as targets. */
 export function smallData(vocabulary = SMALL.vocab_size): TrainingData {

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type TestValue, writeGguf } from "../../../../tests/support/gguf-file.ts";
+import { randomParameters } from "../../../../tests/support/random-parameters.ts";
 import { ggufOf } from "../../../../tests/support/tiny-gguf.ts";
-import { randomParameters, tinyConfig } from "../../../../tests/support/tiny-model.ts";
 import { openTokenizer } from "../../../tokens/open-tokenizer.ts";
+import { llamaConfig } from "../../__fixtures__/llama-config.ts";
 import { importModel } from "../import-model.ts";
 
 /**
@@ -28,7 +29,7 @@ const root = await mkdtemp(join(tmpdir(), "pairwright-sentencepiece-"));
 let paths = 0;
 
 async function imported(changes: Record<string, TestValue | null> = {}): Promise<string> {
-  const config = tinyConfig({ vocab_size: golden.pieces.length });
+  const config = llamaConfig({ vocab_size: golden.pieces.length });
   const file = ggufOf(config, randomParameters(config));
   for (const key of Object.keys(file.metadata)) if (key.startsWith("tokenizer.")) delete file.metadata[key];
   const tokenizer: Record<string, TestValue | null> = {
