@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -12,5 +13,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "tests/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["tests/interop/**", "node_modules/**"],
     testTimeout: 30_000,
+    // Most of them wait for a process of their own: one worker would leave the second of two cores idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });
