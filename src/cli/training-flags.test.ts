@@ -28,6 +28,7 @@ test("flags become options in their types", () => {
     trainingType: "sft",
     learningRate: "1e-3",
     shuffle: "false",
+    finetuningType: "lora",
     maxGradNorm: "null",
     loraRank: "4",
     loraTargetModules: "q_proj, v_proj",
@@ -45,7 +46,8 @@ test("flags become options in their types", () => {
 
 test.each([
   [{ learningRate: "much" }, "--learning_rate"],
-  [{ loraTargetModules: "q_proj,x_proj" }, "--lora_target_modules"],
+  [{ finetuningType: "lora", loraTargetModules: "q_proj,x_proj" }, "--lora_target_modules"],
+  [{ loraRank: "8" }, "--lora_rank"],
   [{ lossType: "sigmoidal" }, "--loss_type"],
   [{ epochs: "0" }, "--epochs"],
 ])("a value that cannot be used names its flag: %j", (flags, where) => {

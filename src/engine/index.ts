@@ -13,7 +13,7 @@ export type { Parameters, Tensor } from "./model/parameters.ts";
 export { openSequenceScorer, type ScorerSettings, type SequenceScorer } from "./train/sequence-scorer.ts";
 export { trainModel } from "./train/train-model.ts";
 export { type TrainingData, trainingDataBuilder } from "./train/training-data.ts";
-export { type TrainingEvent, TrainingJob, type TrainingResult } from "./train/training-job.ts";
+export { type GivenJob, type TrainingEvent, TrainingJob, type TrainingResult } from "./train/training-job.ts";
 export { TrainingOptions } from "./train/training-options.ts";
 export { trainInProcess } from "./train/training-process.ts";
 export { readAdapter, writeAdapter } from "./weights/adapter.ts";

@@ -29,6 +29,14 @@ export const run: CommandRun = async ({ flags, terminal }) => {
 };
 
 function jobOf(flags: Record<string, unknown>): TrainingJob {
+  if (flags.resume === true && flags.overwrite === true) {
+    throw usageError({
+      code: "usage",
+      where: "--resume",
+      what: "one goes on with an earlier job and the other begins anew: --resume and --overwrite",
+      fix: "give one of them",
+    });
+  }
   return {
     model: needed(flags, "model", "a folder with a model"),
     dataset: needed(flags, "dataset", "a data-set folder or file"),
@@ -61,6 +69,15 @@ export function trainingOptionsOf(flags: Record<string, unknown>): TrainingOptio
     if (name.startsWith("lora_")) lora[name.slice("lora_".length)] = typedValue(name, text);
     else if (name in TrainingOptions.shape) given[name] = typedValue(name, text);
     else dpo[name] = typedValue(name, text);
+  }
+  const [unused] = Object.keys(lora);
+  if (unused !== undefined && given.finetuning_type !== "lora") {
+    throw usageError({
+      code: "usage",
+      where: `--lora_${unused}`,
+      what: "all weights are trained unless --finetuning_type is lora",
+      fix: "add --finetuning_type lora, or leave this out",
+    });
   }
   const parsed = TrainingOptions.safeParse({ ...given, dpo, lora });
   if (parsed.success) return parsed.data;

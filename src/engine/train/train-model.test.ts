@@ -208,14 +208,52 @@ test("a chat template that throws is told with the row that it threw at", async 
   await expect(train(place)).rejects.toMatchObject({ code: "template_failed", exit_code: 2 });
 });
 
-test("an output folder with something in it is refused, and replaced when told", async () => {
+test("an output folder with something in it is refused, and replaced when told if a job wrote it", async () => {
   await using place = await trainingPlace();
   await mkdir(place.output);
   await writeFile(join(place.output, "mine.txt"), "mine");
-  await expect(train(place)).rejects.toMatchObject({ code: "output_not_empty", where: place.output });
+  const refused = { code: "output_not_empty", where: place.output, exit_code: 2 };
+  await expect(train(place)).rejects.toMatchObject(refused);
+  await expect(train(place, { overwrite: true })).rejects.toMatchObject(refused);
   expect(await readFile(join(place.output, "mine.txt"), "utf8")).toBe("mine");
-  await train(place, { overwrite: true });
-  expect(await readdir(place.output)).not.toContain("mine.txt");
+
+  const output = join(place.dir, "trained");
+  await train(place, { output });
+  await writeFile(join(output, "old.txt"), "");
+  await train(place, { output, overwrite: true });
+  expect(await readdir(output)).not.toContain("old.txt");
+});
+
+test("a job in code needs what has no default, and a key that is not known is told", async () => {
+  await using place = await trainingPlace();
+  const { model, dataset, output } = place;
+  expect((await trainModel({ model, dataset, output, options: { epochs: 1 } })).steps).toBe(12);
+  const typo = { model, dataset, output, options: { training_typ: "sft" } };
+  await expect(trainModel(typo as never)).rejects.toMatchObject({ code: "bad_job", where: "options", exit_code: 2 });
+  await expect(trainModel({} as never)).rejects.toMatchObject({ code: "bad_job", where: "model" });
+});
+
+test("what a job reads, or works in, is never replaced", async () => {
+  await using place = await trainingPlace();
+  for (const needed of [place.model, place.dataset, place.dir]) {
+    // Even where it looks like the output of a job.
+    await writeFile(join(needed, "training.json"), "{}");
+    const before = await readdir(needed);
+    await expect(train(place, { output: needed, overwrite: true })).rejects.toMatchObject({
+      code: "output_not_empty",
+      what: expect.stringContaining("which this job needs"),
+      fix: "name another folder",
+    });
+    expect(await readdir(needed)).toEqual(before);
+  }
+});
+
+test("the validation loss that is told is that of the model that is written", async () => {
+  await using place = await trainingPlace({ validation: someRows(6) });
+  const result = await train(place);
+  const lines = (await readFile(join(place.output, "training_metrics.jsonl"), "utf8")).trim().split("\n");
+  const records = lines.map((line) => JSON.parse(line) as Record<string, number>);
+  expect(result.validation_loss).toBe(records.findLast(({ eval_loss }) => eval_loss !== undefined)?.eval_loss);
 });
 
 test("SFT learns the replies, and no other token counts", async () => {

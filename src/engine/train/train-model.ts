@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
 import { codeOf, EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import { takeLock } from "../../lib/lock.ts";
@@ -11,8 +11,14 @@ import { type LoadedData, loadTrainingData } from "./load-training-data.ts";
 import { openMetricsFile } from "./metrics-file.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { runTraining, type TrainingOutcome, type TrainingRecord, type TrainingRun } from "./run-training.ts";
-import type { TrainingEvent, TrainingJob, TrainingResult } from "./training-job.ts";
-import { METRICS_FILE, writeTrained } from "./write-trained.ts";
+import {
+  checkedJob,
+  type GivenJob,
+  type TrainingEvent,
+  type TrainingJob,
+  type TrainingResult,
+} from "./training-job.ts";
+import { FACTS_FILE, METRICS_FILE, writeTrained } from "./write-trained.ts";
 
 export interface TrainModelOptions {
   signal?: AbortSignal | undefined;
@@ -27,7 +33,8 @@ export interface TrainModelOptions {
  * lies in `OUTPUT.training` until then. Errors: everything that is wrong with model, data set or options, before a step is
  * made (exit code 2); `loss_not_finite` (5); `training_cancelled` (130), which leaves a checkpoint.
  */
-export async function trainModel(job: TrainingJob, options: TrainModelOptions = {}): Promise<TrainingResult> {
+export async function trainModel(given: GivenJob, options: TrainModelOptions = {}): Promise<TrainingResult> {
+  const job = checkedJob(given);
   const { signal = new AbortController().signal, on_event = () => undefined, clock = performance } = options;
   const available_memory = options.available_memory ?? process.availableMemory();
   const began = clock.now();
@@ -65,17 +72,29 @@ export async function trainModel(job: TrainingJob, options: TrainModelOptions = 
   }
 }
 
-async function refuseOutput({ output, overwrite }: TrainingJob): Promise<void> {
-  const names = await readdir(output).catch((error: unknown) => {
+/** Nothing but what an earlier job wrote is ever replaced, and no folder that holds what this job reads or works in. */
+async function refuseOutput(job: TrainingJob): Promise<void> {
+  const { output, overwrite } = job;
+  const names = await readdir(output).catch((error: unknown): string[] => {
     if (codeOf(error) === "ENOENT") return [];
     throw writeError(output, error);
   });
-  if (names.length === 0 || overwrite) return;
+  if (names.length === 0) return;
+  const whole = `${resolve(output)}${sep}`;
+  const needed = [job.model, job.dataset, job.reference_model, job.optimizer_from, "."];
+  const holds = needed.find((path) => path !== null && `${resolve(path)}${sep}`.startsWith(whole));
+  if (overwrite && names.includes(FACTS_FILE) && holds === undefined) return;
   throw usageError({
     code: "output_not_empty",
     where: output,
-    what: "the output folder is there, with something in it",
-    fix: "name another folder, or give --overwrite",
+    what:
+      overwrite && holds !== undefined
+        ? `the output folder is or holds ${holds === "." ? "the folder you work in" : holds}, which this job needs`
+        : `the output folder is there, with something in it${overwrite ? ` that no training wrote (it has no ${FACTS_FILE})` : ""}`,
+    fix:
+      names.includes(FACTS_FILE) && holds === undefined
+        ? "name another folder, or give --overwrite"
+        : "name another folder",
   });
 }
 
@@ -125,7 +144,7 @@ async function recorded(
   run: TrainingRun,
   { metrics_file, signal, on_event }: { metrics_file: string } & Listening,
 ): Promise<{ outcome: TrainingOutcome; told: Told }> {
-  const told: Told = { last: [], tokens: 0, seconds: 0 };
+  const told: Told = { last: [], tokens: 0, seconds: 0, validation: undefined };
   const resumed = run.checkpoints && (await findCheckpoint(run.checkpoints.dir, run.checkpoints.fingerprint));
   await using metrics = await openMetricsFile(metrics_file, resumed?.state.step ?? 0);
   on_event({ event: "stage", stage: "training", detail: resumed ? `from step ${resumed.state.step} on` : "" });
@@ -146,12 +165,15 @@ interface Told {
   last: TrainingRecord[];
   tokens: number;
   seconds: number;
+  /** The loss of the newest validation. */
+  validation: number | undefined;
 }
 
 const REMEMBERED = 20;
 
 function note(told: Told, record: TrainingRecord): void {
-  const { loss, tokens = 0, tokens_per_second = 1 } = record;
+  const { loss, eval_loss, tokens = 0, tokens_per_second = 1 } = record;
+  told.validation = eval_loss ?? told.validation;
   if (loss === undefined) return;
   told.last.push(record);
   if (told.last.length > REMEMBERED) told.last.shift();
@@ -187,7 +209,9 @@ function resultOf(
     ended: ended === "stopped_early" ? ended : "finished",
     steps: state.step,
     loss: { first: state.first_loss ?? Number.NaN, last: state.last_loss ?? Number.NaN },
-    validation_loss: state.best_validation_loss,
+    // Of the weights that are written: the best ones only where validation chose them.
+    validation_loss:
+      job.options.early_stopping_patience === null ? (told.validation ?? null) : state.best_validation_loss,
     tokens_per_s: told.seconds === 0 ? 0 : told.tokens / told.seconds,
     seconds,
     rows,

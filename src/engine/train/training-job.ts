@@ -1,5 +1,8 @@
+import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { usageError } from "../../lib/errors.ts";
 import { DTYPES } from "../weights/dtype.ts";
+import { STEADY_THREADS } from "./steady-sums.ts";
 import { TrainingOptions } from "./training-options.ts";
 
 /** One training job, from folder to folder: what a process of its own is started with. */
@@ -22,10 +25,29 @@ export const TrainingJob = z.strictObject({
   dtype: z.enum(DTYPES).default("F32"),
   /** Go on from the newest checkpoint, where there is one. */
   resume: z.boolean().default(false),
-  threads: z.int().positive(),
-  options: TrainingOptions,
+  threads: z
+    .int()
+    .positive()
+    .default(() => Math.min(availableParallelism(), STEADY_THREADS)),
+  options: TrainingOptions.prefault({}),
 });
 export type TrainingJob = z.output<typeof TrainingJob>;
+
+/** A job as it is written down: what has a default may be left out. */
+export type GivenJob = z.input<typeof TrainingJob>;
+
+/** The job with its defaults. Fails with `bad_job`, naming the key that cannot be used. */
+export function checkedJob(given: GivenJob): TrainingJob {
+  const parsed = TrainingJob.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw usageError({
+    code: "bad_job",
+    where: issue?.path.join(".") || "the job",
+    what: issue?.message ?? "it cannot be used",
+    fix: "see TrainingJob and TrainingOptions for the keys, their types and defaults",
+  });
+}
 
 /** What a job tells while it runs. */
 export type TrainingEvent =

@@ -15,6 +15,9 @@ import type { TrainingJob, TrainingResult } from "./training-job.ts";
 /** One line a step and validation, under TRL's names. */
 export const METRICS_FILE = "training_metrics.jsonl";
 
+/** The options and what came out; by it a folder is known to be a job's. */
+export const FACTS_FILE = "training.json";
+
 export interface Trained {
   model: Model;
   outcome: TrainingOutcome;
@@ -56,7 +59,7 @@ export async function writeTrained(job: TrainingJob, trained: Trained): Promise<
           result,
           fingerprint: outcome.state.fingerprint,
         };
-        await writeFile(join(partial, "training.json"), `${JSON.stringify(facts, null, 2)}\n`);
+        await writeFile(join(partial, FACTS_FILE), `${JSON.stringify(facts, null, 2)}\n`);
       },
       { overwrite: job.overwrite },
     );
