@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -52,6 +52,20 @@ test("a folder with something in it is replaced only when asked", async () => {
     },
   });
   expect(await run("tiny.gguf", "twice", "--overwrite", "--dtype", "f16")).toMatchObject({ code: 0 });
+  // Nothing but a model is replaced, and not the one that is read.
+  await mkdir(join(cwd, "mine"));
+  await writeFile(join(cwd, "mine", "keep.txt"), "mine");
+  for (const [source, dir] of [
+    ["tiny.gguf", "mine"],
+    ["tiny.gguf", "."],
+    ["twice", "twice"],
+  ] as const) {
+    expect(await run(source, dir, "--overwrite")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("error[output_not_empty]"),
+    });
+  }
+  expect(await readFile(join(cwd, "mine", "keep.txt"), "utf8")).toBe("mine");
 });
 
 test("what cannot be imported is one error with exit code 2, and leaves nothing", async () => {

@@ -1,4 +1,5 @@
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
+import { resolve, sep } from "node:path";
 import { usageError } from "../../lib/errors.ts";
 import { openTokenizer } from "../../tokens/open-tokenizer.ts";
 import type { ModelConfig } from "../model/model-config.ts";
@@ -44,7 +45,24 @@ export async function importModel(source: string, dir: string, options: ImportOp
   const found = await stat(source).catch((error: unknown) => {
     throw readError(source, "there is no such model", error);
   });
+  if (options.overwrite) await refuseForeign(source, dir);
   return found.isDirectory() ? importFolder(source, dir, options) : importGguf(source, dir, options);
+}
+
+/** Only a model's folder is replaced, and none that is or holds what is read or worked in. */
+async function refuseForeign(source: string, dir: string): Promise<void> {
+  const names = await readdir(dir).catch(() => [] as string[]);
+  const whole = `${resolve(dir)}${sep}`;
+  const needed = [source, "."].some((path) => `${resolve(path)}${sep}`.startsWith(whole));
+  if (names.length === 0 || (names.includes("config.json") && !needed)) return;
+  throw usageError({
+    code: "output_not_empty",
+    where: dir,
+    what: needed
+      ? "this folder is or holds the model that is read, or the folder you work in"
+      : "there is something here already that is no model (it has no config.json)",
+    fix: "name a new folder",
+  });
 }
 
 async function importFolder(source: string, dir: string, options: ImportOptions): Promise<ImportedModel> {
