@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { parameterShapes, sizeOf } from "../src/engine/model/parameters.ts";
+import { parameterCount } from "../src/engine/model/parameters.ts";
 import { machine } from "./machine.ts";
 import type { TrainingCase, TrainingFigures } from "./training-case.ts";
 import { MODELS } from "./training-shapes.ts";
@@ -90,7 +90,7 @@ for (const [name, one] of Object.entries(CASES)) {
 function describe({ model, threads, options }: TrainingCase, figures: TrainingFigures): string {
   const { best_ms, median_ms, cpu_ms, tokens, peak_mb, matrix_peak } = figures;
   const config = MODELS[model];
-  const weights = [...parameterShapes(config).values()].reduce((sum, one) => sum + sizeOf(one), 0);
+  const weights = parameterCount(config);
   // Forward and backward through the weights of every token that TRL computes; with LoRA the weights get no gradient.
   const flops = (options.finetuning_type === "lora" ? 4 : 6) * weights * tokens;
   const peak = Math.max(...matrix_peak);

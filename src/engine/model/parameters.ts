@@ -65,3 +65,8 @@ export function hasBias({ attention_bias }: ModelConfig, module: LinearModule): 
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
+
+/** How many weights a model of this shape has. */
+export function parameterCount(config: ModelConfig): number {
+  return [...parameterShapes(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+}

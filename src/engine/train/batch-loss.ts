@@ -1,7 +1,7 @@
 import type { Batch } from "./plan-batch.ts";
 import { type PreferenceMetrics, pairLoss, preferenceMetrics, type ScoredPair } from "./preference-metrics.ts";
 import { lengthOf, sequenceAt, type TrainingData } from "./training-data.ts";
-import type { TrainingOptions } from "./training-options.ts";
+import { averages, preferenceSettings, type TrainingOptions } from "./training-options.ts";
 
 /** What a batch cost, under TRL's names where it has them. */
 export interface LossReport extends Partial<PreferenceMetrics> {
@@ -36,12 +36,7 @@ export function batchLoss(
       weight: pair.weight,
     }),
   );
-  const settings = {
-    loss_type: dpo.loss_type,
-    beta: dpo.ref_policy_kl_penalty,
-    label_smoothing: dpo.label_smoothing,
-    average: dpo.preference_average_log_probs || dpo.loss_type === "ipo",
-  };
+  const settings = { ...preferenceSettings(options), average: averages(options) };
   const preference = total(scored.map((pair) => pair.weight * pairLoss(pair, settings)));
   const likelihoods = -total([...likelihood].map(([sequence, weight]) => weight * (sums.get(sequence) ?? Number.NaN)));
   const rows =

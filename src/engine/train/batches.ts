@@ -7,7 +7,7 @@ import type { TrainingOptions } from "./training-options.ts";
 
 type Rows = Pick<TrainingData, "pairs" | "targets">;
 
-/** The rows that a batch counts as one: a row, or all rows of a prompt. Each unit has the same share in its batch's loss. */
+/** The rows that a batch counts as one: a row, or all rows of a prompt. */
 export function unitsOf(data: TrainingData, { batch_unit, training_type }: Units): Rows[] {
   const rows: Rows[] =
     training_type === "dpo"
@@ -69,7 +69,7 @@ export function batchAt(
 
 const EMPTY: Rows = { pairs: [], targets: [] };
 
-/** Gives rows their weights: the loss is a mean over units, and within a unit over its rows. */
+/** Gives rows their weights: a DPO loss is a mean over units, and within a unit over its pairs; SFT is a mean over all tokens. */
 export function weighted(data: TrainingData, units: readonly Rows[], options: TrainingOptions): Batch {
   return options.training_type === "dpo" ? preferenceBatch(data, units, options) : likelihoodBatch(data, units);
 }

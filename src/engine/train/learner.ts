@@ -12,7 +12,7 @@ import { batchFeeds, sequenceSums, shapesOf, weightFeeds } from "./sequence-scor
 import { leastRows } from "./steady-sums.ts";
 import type { TrainingData } from "./training-data.ts";
 import { gradientGraph } from "./training-graph.ts";
-import type { TrainingOptions } from "./training-options.ts";
+import { averages, preferenceOf, type TrainingOptions } from "./training-options.ts";
 
 export interface LearnerSettings {
   config: ModelConfig;
@@ -92,17 +92,6 @@ export async function openLearner(settings: LearnerSettings): Promise<Learner> {
       await optimiser.release();
     },
   };
-}
-
-/** What the loss compares, as the graph takes it; null when likelihood is all there is. */
-export function preferenceOf({ training_type, dpo }: TrainingOptions) {
-  if (training_type === "sft") return null;
-  return { loss_type: dpo.loss_type, beta: dpo.ref_policy_kl_penalty, label_smoothing: dpo.label_smoothing };
-}
-
-/** Whether a sequence's log-probability is divided by its length. IPO is defined so, as TRL has it. */
-export function averages({ dpo }: TrainingOptions): boolean {
-  return dpo.preference_average_log_probs || dpo.loss_type === "ipo";
 }
 
 /** Weights, and where gradients are summed up: the same memory goes in and comes out. */

@@ -1,6 +1,6 @@
 import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import type { ModelConfig } from "../model/model-config.ts";
-import { parameterShapes, sizeOf } from "../model/parameters.ts";
+import { parameterCount } from "../model/parameters.ts";
 
 /** What a job computes at a time, as far as memory goes. */
 export interface JobSize {
@@ -29,7 +29,7 @@ const BASE = 150e6;
 export function peakBytes(size: JobSize, { recompute }: { recompute: boolean }): number {
   const { config, trained, rank, tokens, width, wanted } = size;
   const { hidden_size: d, intermediate_size: f, num_attention_heads: h, head_dim, num_hidden_layers: layers } = config;
-  const all = [...parameterShapes(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const all = parameterCount(config);
   // The model as it was read, and values, gradients and two moments of what is trained.
   const state = all + 4 * trained;
   const queries = h * head_dim;

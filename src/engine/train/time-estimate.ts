@@ -1,5 +1,5 @@
 import type { ModelConfig } from "../model/model-config.ts";
-import { parameterShapes, sizeOf } from "../model/parameters.ts";
+import { parameterCount } from "../model/parameters.ts";
 import { stepsPerEpoch, unitsOf } from "./batches.ts";
 import { treeLength } from "./micro-batch.ts";
 import { sequenceAt, type TrainingData } from "./training-data.ts";
@@ -25,7 +25,7 @@ export interface TimeFacts {
  * as they are), two more where activations are made again. Pairs of a prompt count its tokens once a step.
  */
 export function estimateSeconds({ config, data, options, recompute, steps, rate }: TimeFacts): number {
-  const weights = [...parameterShapes(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const weights = parameterCount(config);
   const per_weight = 2 + (options.finetuning_type === "lora" ? 2 : 4) + (recompute ? 2 : 0);
   const epochs = steps / stepsPerEpoch(unitsOf(data, options).length, options);
   const flops = per_weight * weights * tokensPerEpoch(data) * epochs;

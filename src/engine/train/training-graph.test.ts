@@ -6,12 +6,11 @@ import { openSession, tensorMaker } from "../runtime/session.ts";
 import { SMALL, smallData } from "./__fixtures__/small-model.ts";
 import { batchLoss } from "./batch-loss.ts";
 import { unitsOf, weighted } from "./batches.ts";
-import { averages, preferenceOf } from "./learner.ts";
 import { makeMicroBatch } from "./micro-batch.ts";
 import { planMicroBatches } from "./plan-batch.ts";
 import { batchFeeds, sequenceSums, shapesOf } from "./sequence-scorer.ts";
 import { gradientGraph } from "./training-graph.ts";
-import { TrainingOptions } from "./training-options.ts";
+import { averages, preferenceOf, TrainingOptions } from "./training-options.ts";
 
 const UNTIED: ModelConfig = { ...SMALL, tie_word_embeddings: false, attention_bias: "qkvo", num_key_value_heads: 4 };
 const LORA = { finetuning_type: "lora", lora: { rank: 3, alpha: 6 } } as const;

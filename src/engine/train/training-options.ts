@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LINEAR_MODULES } from "../model/parameters.ts";
 import { SCHEDULES } from "./learning-rate.ts";
-import { LOSS_TYPES } from "./preference-loss.ts";
+import { LOSS_TYPES, type PreferenceSettings } from "./preference-loss.ts";
 
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
@@ -84,3 +84,18 @@ export const TrainingOptions = z.strictObject({
   lora: LoraOptions.prefault({}),
 });
 export type TrainingOptions = z.output<typeof TrainingOptions>;
+
+/** What the preference term of a loss is decided by. */
+export function preferenceSettings({ dpo }: TrainingOptions): PreferenceSettings {
+  return { loss_type: dpo.loss_type, beta: dpo.ref_policy_kl_penalty, label_smoothing: dpo.label_smoothing };
+}
+
+/** The same, or null where likelihood is all there is. */
+export function preferenceOf(options: TrainingOptions): PreferenceSettings | null {
+  return options.training_type === "sft" ? null : preferenceSettings(options);
+}
+
+/** Whether a sequence's log-probability is divided by its length. IPO is defined so, as TRL has it. */
+export function averages({ dpo }: TrainingOptions): boolean {
+  return dpo.preference_average_log_probs || dpo.loss_type === "ipo";
+}
