@@ -9,10 +9,17 @@ import { fileURLToPath } from "node:url";
 import { codeOf } from "../../src/lib/errors.ts";
 import { type Lock, takeLock } from "../../src/lib/lock.ts";
 
-const REQUIREMENTS = fileURLToPath(new URL("requirements.txt", import.meta.url));
+/**
+ * The closed lists beside this file, each an environment of its own:
+ * - `requirements.txt`: torch for CPUs, transformers, peft, trl, datasets, gguf, huggingface_hub 2.
+ * - `requirements-toolkit.txt`: the Python toolkit, nemo-microservices 1.5, openai, huggingface_hub 1.
+ * - `requirements-hub-0.txt`: huggingface_hub 0.36, the last that speaks by requests.
+ */
+export type Requirements = "requirements.txt" | "requirements-toolkit.txt" | "requirements-hub-0.txt";
+
 const INSTALL_LIMIT_MS = 40 * 60_000;
 
-/** Python with the pinned packages of `requirements.txt`: torch for CPUs, transformers, peft, trl, datasets, gguf. */
+/** Python with the pinned packages of one list. */
 export interface PythonEnv {
   /** The folder that holds it; what is made once for many tests may lie in its `made/`. */
   dir: string;
@@ -34,17 +41,17 @@ export interface PythonOptions {
 export type PythonFound = { env: PythonEnv; skip: null } | { env: null; skip: string };
 
 /**
- * The environment, made on the first call (about a minute and 4.7 GB on Linux) and kept under the user's cache folder
- * by the hash of its requirements; `PAIRWRIGHT_INTEROP_ENV` names another folder. Without Python or the package index
- * it tells why there is none; an install that begins and fails is an error, and so is any reason to skip when
- * `PAIRWRIGHT_INTEROP=required`.
+ * The environment of a list, made on the first call (torch's about a minute and 4.7 GB on Linux, the others seconds and
+ * 0.6 GB) and kept under the user's cache folder by the hash of the list; `PAIRWRIGHT_INTEROP_ENV` names another folder
+ * for torch's. Without Python or the package index it tells why there is none; an install that begins and fails is an
+ * error, and so is any reason to skip when `PAIRWRIGHT_INTEROP=required`.
  */
-export async function pythonEnv(): Promise<PythonFound> {
-  const dir = await environmentDir();
+export async function pythonEnv(requirements: Requirements = "requirements.txt"): Promise<PythonFound> {
+  const dir = await environmentDir(requirements);
   if (!isReady(dir)) {
     await mkdir(dir, { recursive: true });
     await using _lock = await waitForLock(`${dir}.lock`);
-    const skip = isReady(dir) ? null : await makeEnvironment(dir);
+    const skip = isReady(dir) ? null : await makeEnvironment(dir, requirements);
     if (skip !== null) {
       if (process.env.PAIRWRIGHT_INTEROP === "required") throw new Error(`no Python environment: ${skip}`);
       return { env: null, skip };
@@ -53,9 +60,9 @@ export async function pythonEnv(): Promise<PythonFound> {
   return { env: environmentAt(dir), skip: null };
 }
 
-/** The environment if it was made before; makes nothing. */
+/** The environment with torch if it was made before; makes nothing. */
 export async function existingPythonEnv(): Promise<PythonEnv | null> {
-  const dir = await environmentDir();
+  const dir = await environmentDir("requirements.txt");
   return isReady(dir) ? environmentAt(dir) : null;
 }
 
@@ -93,15 +100,19 @@ export async function makeOnce(env: PythonEnv, name: string, make: (dir: string)
   return dir;
 }
 
-async function environmentDir(): Promise<string> {
+async function environmentDir(requirements: Requirements): Promise<string> {
   const named = process.env.PAIRWRIGHT_INTEROP_ENV;
-  if (named !== undefined && named !== "") return named;
+  if (requirements === "requirements.txt" && named !== undefined && named !== "") return named;
   const hash = createHash("sha256")
-    .update(await readFile(REQUIREMENTS))
+    .update(await readFile(pathOf(requirements)))
     .digest("hex")
     .slice(0, 16);
   const caches = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
   return join(caches, "pairwright-interop", hash);
+}
+
+function pathOf(requirements: Requirements): string {
+  return fileURLToPath(new URL(requirements, import.meta.url));
 }
 
 function isReady(dir: string): boolean {
@@ -143,7 +154,7 @@ function plainEnv(): Record<string, string> {
 }
 
 /** Null when it was made; else the reason why it cannot be made here. */
-async function makeEnvironment(dir: string): Promise<string | null> {
+async function makeEnvironment(dir: string, requirements: Requirements): Promise<string | null> {
   await clear(dir);
   const env = plainEnv();
   const python = await findPython(env);
@@ -162,12 +173,13 @@ async function makeEnvironment(dir: string): Promise<string | null> {
     return `PyPI is out of reach: ${lastLine(reached)}`;
   }
   // Without resolution: the list is closed. Without compiling: most of these files are never imported.
-  const install = ["install", "--quiet", "--no-deps", "--no-compile", "--only-binary", ":all:", "-r", REQUIREMENTS];
-  const ended = await runProgram(pip[0], [...pip[1], ...install], { env, timeout_ms: INSTALL_LIMIT_MS });
+  const install = ["install", "--quiet", "--no-deps", "--no-compile", "--only-binary", ":all:", "-r"];
+  const ended = await runProgram(pip[0], [...pip[1], ...install, pathOf(requirements)], {
+    env,
+    timeout_ms: INSTALL_LIMIT_MS,
+  });
   if (ended.code !== 0) {
-    throw new Error(
-      `installing tests/interop/requirements.txt ended with ${ended.code}:\n${ended.stderr.slice(-4000)}`,
-    );
+    throw new Error(`installing tests/interop/${requirements} ended with ${ended.code}:\n${ended.stderr.slice(-4000)}`);
   }
   await writeFile(join(dir, "ready"), "");
   return null;
