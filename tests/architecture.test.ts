@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   tokens: ["lib", "records"],
   engine: ["tokens", "lib"],
   training: ["registry", "lib", "records"],
+  platform: ["training", "engine", "tokens", "lib", "records"],
   config: ["registry", "lib", "records"],
   pipeline: [
     "config",
@@ -32,7 +33,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "lib",
     "records",
   ],
-  cli: ["pipeline", "config", "engine", "registry", "lib", "records"],
+  cli: ["pipeline", "config", "platform", "engine", "registry", "lib", "records"],
   testing: ["registry", "lib", "records"],
 };
 
@@ -57,6 +58,18 @@ const everywhere: IForbiddenRuleType[] = [
     severity: "error",
     from: { path: "^src/cli/", pathNot: ["^src/cli/commands/(train|generate|model-import)\\.ts$", TEST] },
     to: { path: "^src/engine/" },
+  },
+  {
+    name: "the platform knows the contracts of training, and nothing else of it",
+    severity: "error",
+    from: { path: "^src/platform/", pathNot: TEST },
+    to: { path: "^src/training/(?!wire/)" },
+  },
+  {
+    name: "contracts know no client and no server",
+    severity: "error",
+    from: { path: "^src/training/wire/", pathNot: TEST },
+    to: { path: "^src/", pathNot: "^src/(training/wire|lib|records)/" },
   },
   {
     name: "no cycles",
@@ -91,7 +104,7 @@ async function violations(baseDir: string) {
       doNotFollow: { path: "node_modules" },
       tsPreCompilationDeps: true,
     },
-    {},
+    { exportsFields: ["exports"], conditionNames: ["import", "node", "default", "types"] },
     { tsConfig: extractTSConfig(join(process.cwd(), "tsconfig.json")) },
   );
   const { summary } = output as ICruiseResult;

@@ -40,6 +40,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addTrainCommand(add);
   addModelCommands(program, add);
   addGenerateCommand(add);
+  addPlatformCommands(program, add);
   withConfig(
     add("validate [config]", "check a configuration; calls no model", () => import("./commands/validate.ts")),
   ).option("--print-schema", "print the JSON Schema of the configuration, for editors");
@@ -170,6 +171,24 @@ function addGenerateCommand(add: Add): void {
     .option("--seed <n>", "decides every random choice", "0")
     .option("--weights <format>", "f32, int8 or int4: smaller is faster, and rounded", "f32")
     .option("--threads <n>", "one a processor unless told");
+}
+
+function addPlatformCommands(program: Command, add: Add): void {
+  const platform = program.command("platform").description("the embedded platform: start");
+  add(
+    "start",
+    "a NeMo-compatible server on this machine that trains and serves small models",
+    () => import("./commands/platform-start.ts"),
+    platform,
+  )
+    .option("--port <n>", "0 for any free one", "8711")
+    .option("--host <address>", "where to listen; any but the loopback address needs --token", "127.0.0.1")
+    .option("--data <dir>", "the data folder (default: ~/.local/share/pairwright)")
+    .option(
+      "--models <dir...>",
+      "model folders to train from and serve, DIR or NAME=DIR (repeatable; default: the base models of the examples)",
+    )
+    .option("--token <token>", "what clients have to send; also in PAIRWRIGHT_PLATFORM_TOKEN");
 }
 
 /** The flags that were typed: defaults are for the help text, each command knows its own. */

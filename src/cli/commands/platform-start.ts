@@ -1,0 +1,54 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { EXIT } from "../../lib/errors.ts";
+import { startPlatform } from "../../platform/start-platform.ts";
+import type { CommandRun } from "../command.ts";
+import { wholeNumber } from "../flags.ts";
+import { onInterrupt } from "../interrupt.ts";
+
+const PORT = 8711;
+
+export const run: CommandRun = async ({ flags, terminal }) => {
+  const token = textOf(flags.token) ?? (process.env.PAIRWRIGHT_PLATFORM_TOKEN || undefined);
+  if (token !== undefined) terminal.hide([token]);
+  using interrupt = onInterrupt(
+    () =>
+      terminal.info("stopping: running requests end first; running jobs go on at the next start. Again: stop at once"),
+    () => process.exit(EXIT.interrupted),
+  );
+  const platform = await startPlatform({
+    dir: textOf(flags.data) ?? join(homedir(), ".local", "share", "pairwright"),
+    host: textOf(flags.host) ?? "127.0.0.1",
+    port: wholeNumber(flags, "port", 0) ?? PORT,
+    token,
+    log: terminal,
+  });
+  const { origin } = platform;
+  const facts = { entity_host: origin, datastore_host: origin, nim_url: `${origin}/nim/v1` };
+  terminal.print(describe(facts, token !== undefined));
+  terminal.result(facts);
+  await aborted(interrupt.drain);
+  await platform.stop();
+  return EXIT.ok;
+};
+
+function describe(facts: { entity_host: string; datastore_host: string; nim_url: string }, guarded: boolean): string {
+  return [
+    `the platform listens at ${facts.entity_host}${guarded ? ", and asks for the token" : ""}`,
+    `  export CUSTOMIZER_HOST=${facts.entity_host}`,
+    `  export DATASTORE_HOST=${facts.datastore_host}`,
+    `  export CUSTOMIZER_NIM_URL=${facts.nim_url}`,
+    "Ctrl-C stops it",
+  ].join("\n");
+}
+
+function textOf(flag: unknown): string | undefined {
+  return typeof flag === "string" ? flag : undefined;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

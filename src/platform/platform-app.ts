@@ -1,0 +1,52 @@
+import { Hono, type MiddlewareHandler } from "hono";
+import { routePath } from "hono/route";
+import { entityRoutes } from "./entities/entity-routes.ts";
+import type { EntityStore } from "./entities/entity-store.ts";
+import { answerFaults, answerUnknownPath, detailBody } from "./http/fault-response.ts";
+import { onlyThisMachine, onlyWithToken } from "./http/guards.ts";
+import type { PlatformContext } from "./platform-context.ts";
+
+export interface AppOptions {
+  /** Asked for when given; without it, the loopback address only is answered. */
+  token?: string | undefined;
+}
+
+export interface PlatformParts {
+  entities: EntityStore;
+}
+
+/** Every path of the platform. Each API answers faults in its own shape; the services' `{"detail": ...}` is the rule. */
+export function platformApp(parts: PlatformParts, context: PlatformContext, { token }: AppOptions): Hono {
+  const app = new Hono({ strict: false });
+  app.onError(answerFaults(detailBody, context.log));
+  app.notFound(answerUnknownPath(detailBody));
+  app.use(counted(context));
+  app.use(token === undefined ? onlyThisMachine() : onlyWithToken(token, isOpen));
+
+  app.route("/v1", entityRoutes(parts.entities, context));
+
+  for (const path of ["/health", "/v1/health", "/v1/health/live", "/v1/health/ready"]) {
+    app.get(path, (c) => c.json({ status: "ok" }));
+  }
+  app.get("/metrics", async (c) => {
+    const { registry } = context.metrics;
+    return c.body(await registry.metrics(), 200, { "content-type": registry.contentType });
+  });
+  return app;
+}
+
+/** What needs no token: whether the platform is there is no secret. */
+function isOpen({ pathname }: URL): boolean {
+  return pathname === "/health";
+}
+
+/** Counts requests and their time under the route's pattern, not its path: names are no labels. */
+function counted({ metrics }: PlatformContext): MiddlewareHandler {
+  return async (c, next) => {
+    const began = performance.now();
+    await next();
+    const labels = { method: c.req.method, route: routePath(c, -1) };
+    metrics.seconds.observe(labels, (performance.now() - began) / 1000);
+    metrics.requests.inc({ ...labels, status: String(c.res.status) });
+  };
+}

@@ -1,0 +1,117 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Cleanups, cleanups } from "../lib/cleanups.ts";
+import { codeOf, PairwrightError, usageError } from "../lib/errors.ts";
+import { writeFileWhole } from "../lib/files.ts";
+import { type Lock, takeLock } from "../lib/lock.ts";
+import type { Logger } from "../lib/log.ts";
+import { DEFAULT_NAMESPACE, type EntityStore, entityStore } from "./entities/entity-store.ts";
+import { serve } from "./http/serve.ts";
+import { platformMetrics } from "./metrics.ts";
+import { platformApp } from "./platform-app.ts";
+import type { PlatformContext } from "./platform-context.ts";
+import { openDatabase } from "./store/database.ts";
+import { newId } from "./store/identifiers.ts";
+import { timestamps } from "./store/timestamps.ts";
+
+export interface PlatformOptions {
+  /** The data folder; made when it is not there. One platform at a time uses it. */
+  dir: string;
+  /** 0 is any free one. */
+  port: number;
+  /** The address to listen at. One that other machines reach needs a token. */
+  host: string;
+  token?: string | undefined;
+  log: Logger;
+}
+
+/** A platform that answers requests. */
+export interface Platform {
+  readonly origin: string;
+  /** Lets running requests end, ten seconds at most; running jobs are left so that the next start goes on with them. */
+  stop(): Promise<void>;
+}
+
+const STOP_LIMIT_MS = 10_000;
+
+/**
+ * Starts the embedded platform: one server with the HTTP contracts of NeMo Microservices v1. Errors: `token_needed`,
+ * `platform_running` with the process that has the data folder, `port_taken`, `database_unusable`.
+ */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { dir, host, token } = options;
+  if (token === undefined && !isLoopback(host)) throw needsToken(host);
+  await mkdir(dir, { recursive: true });
+  const opened = cleanups();
+  try {
+    const origin = await open(options, opened);
+    return { origin, stop: () => opened.run() };
+  } catch (error) {
+    await opened.run();
+    throw error;
+  }
+}
+
+/** Opens one part after the other; each says how it is closed. */
+async function open({ dir, host, port, token, log }: PlatformOptions, opened: Cleanups): Promise<string> {
+  const lock = await lockFolder(dir);
+  opened.add(() => lock.release());
+  const database = openDatabase(join(dir, "platform.db"));
+  opened.add(() => database.close());
+  let origin = "";
+  const context: PlatformContext = {
+    database,
+    dir,
+    origin: () => origin,
+    times: timestamps(() => performance.timeOrigin + performance.now()),
+    newId,
+    log,
+    metrics: platformMetrics(),
+  };
+  const entities = entityStore(database);
+  seed(entities, context);
+  const app = platformApp({ entities }, context, { token });
+  const listening = await serve(app, { hostname: host, port });
+  opened.add(() => listening.close(STOP_LIMIT_MS));
+  origin = listening.origin;
+  // How another process finds this one.
+  const address = join(dir, "platform.json");
+  await writeFileWhole(address, `${JSON.stringify({ pid: process.pid, origin })}\n`);
+  opened.add(() => rm(address, { force: true }));
+  return origin;
+}
+
+/** What is there from the first start on. */
+function seed({ namespaces }: EntityStore, { times }: PlatformContext): void {
+  const stamps = { created_at: times.naive(), updated_at: times.naive() };
+  const fields = { description: null, project: null, custom_fields: {}, ownership: null };
+  namespaces.insert({ namespace: "", name: DEFAULT_NAMESPACE }, { id: DEFAULT_NAMESPACE, ...stamps, ...fields });
+}
+
+async function lockFolder(dir: string): Promise<Lock> {
+  try {
+    return await takeLock(join(dir, "platform.lock"));
+  } catch (error) {
+    if (codeOf(error) !== "locked" || !PairwrightError.is(error)) throw error;
+    throw usageError({
+      code: "platform_running",
+      where: dir,
+      what: `a platform uses this folder already (${error.what.split(" is ")[0]})`,
+      fix: "use that one or stop it, or name another --data folder",
+      cause: error,
+    });
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function needsToken(host: string): PairwrightError {
+  return usageError({
+    code: "token_needed",
+    where: host,
+    what: "other machines could reach the platform there, and nothing would ask who they are",
+    fix: "add --token TOKEN (clients send it as Authorization: Bearer TOKEN), or leave --host out",
+  });
+}
