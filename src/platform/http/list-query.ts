@@ -64,9 +64,10 @@ function filterConditions(
   faults: FieldFault[],
 ): Condition[] {
   if (!isNested(given)) return [];
-  return Object.entries(flat(given)).flatMap(([name, values]): Condition[] => {
+  return flat(given).flatMap(([name, values]): Condition[] => {
     const end = /\[(gte|lte)\]$/.exec(name);
-    const field = known[end ? name.slice(0, end.index) : name];
+    const plain = end ? name.slice(0, end.index) : name;
+    const field = Object.hasOwn(known, plain) ? known[plain] : undefined;
     if (field === undefined || (end !== null) !== (field.as === "range")) {
       faults.push(
         fault(
@@ -89,7 +90,7 @@ function searchConditions(
   faults: FieldFault[],
 ): Condition[] {
   if (!isNested(given)) return [];
-  return Object.entries(flat(given)).flatMap(([name, values]): Condition[] => {
+  return flat(given).flatMap(([name, values]): Condition[] => {
     const end = /\[(start|end)\]$/.exec(name);
     const field = end ? name.slice(0, end.index) : name;
     if (!known.includes(field)) {
@@ -131,14 +132,12 @@ function nested(params: URLSearchParams): Nested {
   return root;
 }
 
-/** `{a: {b: ["1"]}}` as {"a[b]": ["1"]}. */
-function flat(tree: Nested, before = ""): Record<string, string[]> {
-  return Object.fromEntries(
-    Object.entries(tree).flatMap(([key, value]) => {
-      const name = before === "" ? key : `${before}[${key}]`;
-      return isNested(value) ? Object.entries(flat(value, name)) : [[name, value]];
-    }),
-  );
+/** `{a: {b: ["1"]}}` as [["a[b]", ["1"]]]. */
+function flat(tree: Nested, before = ""): [name: string, values: string[]][] {
+  return Object.entries(tree).flatMap(([key, value]): [string, string[]][] => {
+    const name = before === "" ? key : `${before}[${key}]`;
+    return isNested(value) ? flat(value, name) : [[name, value]];
+  });
 }
 
 function echo(tree: Nested): Record<string, unknown> {

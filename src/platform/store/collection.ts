@@ -21,7 +21,7 @@ export interface EntityKey {
 /** One demand on a field of the stored JSON; `field` is its path: ["artifact", "status"]. */
 export interface Condition {
   field: readonly string[];
-  /** `contains`: any of the values, in small letters or capitals. `present`: the field is there (values [true]) or not ([false]). */
+  /** All compare as texts. `contains`: in small letters or capitals. `present`: the field is there ([true]) or not ([false]). */
   is: "equal" | "contains" | "from" | "to" | "present";
   /** One of them has to hold. */
   values: readonly (string | number | boolean)[];
@@ -81,46 +81,47 @@ export function collection<T extends object>(database: Database, kind: EntityKin
   };
 }
 
-/** SQL for a list of demands. Fields and values are bound, never part of the text. */
-function conditions(list: readonly Condition[]): { where: string; values: (string | number)[] } {
-  const values: (string | number)[] = [];
+/** SQL for a list of demands. Values are bound; fields are names of ours. */
+function conditions(list: readonly Condition[]): { where: string; values: string[] } {
+  const values: string[] = [];
   const parts = list.map((condition) => {
     const each = condition.values.map((value) => {
-      const { sql, bound } = comparison(condition, value);
-      values.push(jsonPath(condition.field), ...bound);
-      return sql;
+      if (condition.is !== "present") values.push(String(value));
+      return comparison(condition, value);
     });
     return ` and (${each.join(" or ")})`;
   });
   return { where: parts.join(""), values };
 }
 
-function comparison({ is }: Condition, value: string | number | boolean): { sql: string; bound: (string | number)[] } {
-  const plain = typeof value === "boolean" ? Number(value) : value;
+function comparison({ field, is }: Condition, value: string | number | boolean): string {
+  const path = jsonPath(field);
+  const text = `cast(json_extract(body, '${path}') as text)`;
   switch (is) {
     case "equal":
-      // A number is found by its text too: a query string knows no types.
-      return { sql: "cast(json_extract(body, ?) as text) = cast(? as text)", bound: [plain] };
+      // As text, since a query string knows no types; a boolean would be a number.
+      return `case json_type(body, '${path}') when 'true' then 'true' when 'false' then 'false' else ${text} end = ?`;
     case "contains":
-      return { sql: "instr(lower(json_extract(body, ?)), lower(?)) > 0", bound: [plain] };
+      return `instr(lower(${text}), lower(?)) > 0`;
     case "from":
-      return { sql: "json_extract(body, ?) >= ?", bound: [plain] };
+      return `${text} >= ?`;
     case "to":
-      return { sql: "json_extract(body, ?) <= ?", bound: [plain] };
+      return `${text} <= ?`;
     case "present":
-      return { sql: `json_extract(body, ?) is ${value === true ? "not " : ""}null`, bound: [] };
+      return `json_extract(body, '${path}') is ${value === true ? "not " : ""}null`;
   }
 }
 
+/** Names of fields are a closed set of ours; this sees to it that nothing else becomes part of a statement. */
 function jsonPath(field: readonly string[]): string {
-  return `$${field.map((part) => `."${part.replaceAll('"', "")}"`).join("")}`;
+  const stranger = field.find((part) => !/^[a-z_]+$/.test(part));
+  if (stranger !== undefined) throw new RangeError(`not the name of a field: ${stranger}`);
+  return `$.${field.join(".")}`;
 }
 
-/** The fields that a list may be sorted by are a closed set; the caller has seen to it. */
 function order(sort: string): string {
   const down = sort.startsWith("-");
-  const field = down ? sort.slice(1) : sort;
-  if (!/^[a-z_]+$/.test(field)) throw new RangeError(`not a field to sort by: ${field}`);
+  const path = jsonPath([down ? sort.slice(1) : sort]);
   const direction = down ? "desc" : "asc";
-  return `json_extract(body, '$.${field}') ${direction}, seq ${direction}`;
+  return `json_extract(body, '${path}') ${direction}, seq ${direction}`;
 }
