@@ -1,10 +1,13 @@
-import { type Dimension, dimensionAt, type Shape } from "../graph/dimensions.ts";
+import { type Dimension, dimensionAt, product, type Shape } from "../graph/dimensions.ts";
 import { type Attribute, type ElementType, Graph, Value } from "../graph/graph.ts";
+import { reshape } from "../graph/ops/basic.ts";
 import type { ModelConfig } from "../model/model-config.ts";
+import { loraBranch } from "./lora-branch.ts";
 import type { ServedLayer, ServedLinear, ServedModel } from "./serving-weights.ts";
 import { wideHead, wideRopeTables } from "./wide-heads.ts";
 
 const MICROSOFT = { domain: "com.microsoft" };
+const TOKENS = product("B", "S");
 
 /** Names of a layer's cache tensors: what the graph reads, and what it gives. Both are the same tensor when it runs. */
 export function cacheNames(layer: number): { past: [string, string]; present: [string, string] } {
@@ -23,18 +26,28 @@ export function cacheNames(layer: number): { past: [string, string]; present: [s
  * With more than one token in a row that has some already, B must be 1. Fewer and larger operators than in training, since
  * what a small model's step takes is their number: q, k and v are one product, attention with its rotation is one
  * operator, the residual's sum is made with the norm. Weights are constants, so that they are packed once.
+ *
+ * With `adapters` every linear layer of a block has a branch for them (see `loraBranch`), and rows are [B * S, hidden_size]
+ * all through, as its last operator wants them.
  */
-export function decodeGraph(config: ModelConfig, model: ServedModel, length: number): Graph {
+export function decodeGraph(
+  config: ModelConfig,
+  model: ServedModel,
+  { length, adapters }: { length: number; adapters: boolean },
+): Graph {
   const graph = new Graph();
   const { vocab_size, hidden_size } = config;
   const tokens = graph.input("tokens", ["B", "S"], { type: "int32" });
   const select = graph.input("select", ["R"], { type: "int32" });
   const embedding = stored(graph, "embedding", model.embedding, [vocab_size, hidden_size]);
-  const embedded = gather(embedding, tokens);
-  const hidden = layers(config, model, embedded, length);
+  const embedded = gather(embedding, adapters ? reshape(tokens, [TOKENS]) : tokens);
+  const hidden = layers(config, model, embedded, {
+    attend: attention(config, graph, length),
+    project: adapters ? withBranch : linear,
+  });
   const flat = graph.emit("Reshape", [hidden, graph.integers([-1, hidden_size])], {
     type: "float32",
-    shape: ["B*S", hidden_size],
+    shape: [TOKENS, hidden_size],
   });
   const wanted = gather(flat, select);
   graph.output("logits", model.head ? linear(wanted, "head", model.head) : timesTransposed(wanted, embedding));
@@ -46,9 +59,16 @@ function gather(table: Value, indices: Value): Value {
   return table.graph.emit("Gather", [table, indices], { type: table.type, shape }, { attributes: { axis: 0 } });
 }
 
-/** All layers and the last norm: [B, S, hidden_size]. */
-function layers(config: ModelConfig, model: ServedModel, embedded: Value, length: number): Value {
-  const attend = attention(config, embedded.graph, length);
+/** A linear layer of a block; `parts` of the model's own layers are packed in it. */
+type Project = (x: Value, name: string, served: ServedLinear, parts?: number) => Value;
+
+interface Operators {
+  attend: (qkv: Value, layer: number) => Value;
+  project: Project;
+}
+
+/** All layers and the last norm, in the shape of `embedded`. */
+function layers(config: ModelConfig, model: ServedModel, embedded: Value, { attend, project }: Operators): Value {
   const epsilon = config.rms_norm_eps;
   let x = embedded;
   let addend: Value | undefined;
@@ -59,9 +79,10 @@ function layers(config: ModelConfig, model: ServedModel, embedded: Value, length
   };
   model.layers.forEach((layer, index) => {
     const part = (name: string) => `layer ${index} ${name}`;
-    const qkv = linear(norm(part("input norm"), layer.input_norm), part("qkv"), layer.qkv);
-    addend = linear(attend(qkv, index), part("o"), layer.o);
-    addend = feedForward(norm(part("post attention norm"), layer.post_attention_norm), part, layer);
+    const qkv = project(norm(part("input norm"), layer.input_norm), part("qkv"), layer.qkv, 3);
+    addend = project(attend(qkv, index), part("o"), layer.o);
+    const normed = norm(part("post attention norm"), layer.post_attention_norm);
+    addend = feedForward(normed, layer, (x, name, served) => project(x, part(name), served));
   });
   return norm("norm", model.norm);
 }
@@ -86,8 +107,8 @@ function addNorm(x: Value, addend: Value | undefined, weight: Value, epsilon: nu
   return { sum, normed };
 }
 
-/** Causal attention over the cache and the new tokens, from q, k and v side by side: [B, S, heads * head width]. */
-function attention(config: ModelConfig, graph: Graph, length: number): (qkv: Value, layer: number) => Value {
+/** Causal attention over the cache and the new tokens, from q, k and v side by side: [B, S, heads * head width], flat where they are flat. */
+function attention(config: ModelConfig, graph: Graph, length: number): Operators["attend"] {
   const { num_attention_heads: heads, num_key_value_heads: key_heads, head_dim } = config;
   const lengths = graph.input("lengths", ["B"], { type: "int32" });
   const total = graph.input("total", [1], { type: "int32" });
@@ -104,24 +125,25 @@ function attention(config: ModelConfig, graph: Graph, length: number): (qkv: Val
   return (qkv, layer) => {
     const names = cacheNames(layer);
     const past = names.past.map((name) => graph.input(name, ["B", key_heads, length, width]));
-    const inputs = [qkv, undefined, undefined, ...past, lengths, total, ...tables];
-    const y = { type: qkv.type, shape: [...qkv.shape.slice(0, -1), heads * width] };
+    const rows = qkv.shape.length === 2 ? reshape(qkv, ["B", "S", dimensionAt(qkv.shape, 1)]) : qkv;
+    const inputs = [rows, undefined, undefined, ...past, lengths, total, ...tables];
+    const y = { type: qkv.type, shape: ["B", "S", heads * width] };
     const made = graph.emitMany("GroupQueryAttention", inputs, [y, ...past], { ...MICROSOFT, attributes });
     const [attended, keys, values] = made;
     if (attended === undefined || keys === undefined || values === undefined) throw new RangeError("no attention");
     graph.output(names.present[0], keys);
     graph.output(names.present[1], values);
-    return attended;
+    return reshape(attended, [...qkv.shape.slice(0, -1), heads * width]);
   };
 }
 
 /** down(silu(gate(x)) * up(x)) (Shazeer 2020). QuickGelu(x) is x sigmoid(alpha x): silu when alpha is 1. */
-function feedForward(x: Value, part: (name: string) => string, { gate, up, down }: ServedLayer): Value {
+function feedForward(x: Value, { gate, up, down }: ServedLayer, project: Project): Value {
   const { graph } = x;
-  const open = linear(x, part("gate"), gate);
+  const open = project(x, "gate", gate);
   const silu = graph.emit("QuickGelu", [open], open, { ...MICROSOFT, attributes: { alpha: { float: 1 } } });
-  const inner = graph.emit("Mul", [silu, linear(x, part("up"), up)], open);
-  return linear(inner, part("down"), down);
+  const inner = graph.emit("Mul", [silu, project(x, "up", up)], open);
+  return project(inner, "down", down);
 }
 
 function linear(x: Value, name: string, { rows, columns, weight, bias }: ServedLinear): Value {
@@ -144,6 +166,9 @@ function linear(x: Value, name: string, { rows, columns, weight, bias }: ServedL
   const attributes = { K: columns, N: rows, bits, block_size: 32, accuracy_level: 4 };
   return graph.emit("MatMulNBits", inputs, { type: x.type, shape }, { ...MICROSOFT, attributes });
 }
+
+/** A linear layer of which adapters take part. */
+const withBranch: Project = (x, name, served, parts = 1) => loraBranch(x, linear(x, name, served), name, parts);
 
 /** x w^T: x [..., in], w [out, in]. */
 function timesTransposed(x: Value, weight: Value): Value {

@@ -2,8 +2,10 @@ import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters } from "../model/parameters.ts";
 import { openInPlaceSession } from "../runtime/in-place-session.ts";
 import { type Feeds, tensorMaker } from "../runtime/session.ts";
+import { type AdapterFrame, AdapterSet } from "./adapter-set.ts";
 import { decodeGraph } from "./decode-graph.ts";
 import { type CachedTokens, KeyValueCache } from "./key-value-cache.ts";
+import type { LoadedAdapter } from "./loaded-adapter.ts";
 import { servedModel, type WeightFormat } from "./serving-weights.ts";
 
 export interface DecoderOptions {
@@ -15,6 +17,8 @@ export interface DecoderOptions {
   rows: number;
   /** Tokens of each text. */
   length: number;
+  /** Whether adapters can stand beside the weights. Without, the graph has no place for them. */
+  adapters?: boolean | undefined;
 }
 
 /** Consecutive rows of the cache that get the same number of new tokens. */
@@ -24,6 +28,8 @@ export interface NewTokens {
   tokens: Int32Array;
   /** How many tokens each row has already. With more than one new token and some there already, only one row may be given. */
   past: Int32Array;
+  /** The adapter of each row; none where it is left out. */
+  adapters?: readonly (LoadedAdapter | undefined)[];
 }
 
 /** A model that reads tokens into a cache of texts and says what it expects next. */
@@ -31,6 +37,8 @@ export interface Decoder {
   readonly vocab_size: number;
   readonly rows: number;
   readonly length: number;
+  /** Undefined where it was opened without. They may change between runs. */
+  readonly adapters?: AdapterSet | undefined;
   /** The logits after the last new token of each row, [rows, vocabulary]. They are good until the next run, and may be written to. */
   run(input: NewTokens): Promise<Float32Array>;
   /** Copies a text's first tokens to another row. */
@@ -48,10 +56,12 @@ export async function openDecoder({
   threads,
   rows,
   length,
+  adapters: with_adapters = false,
 }: DecoderOptions): Promise<Decoder> {
-  const graph = decodeGraph(config, servedModel(config, parameters, weights), length);
+  const graph = decodeGraph(config, servedModel(config, parameters, weights), { length, adapters: with_adapters });
   const session = await openInPlaceSession(graph, { threads });
   const tensor = await tensorMaker();
+  const adapters = with_adapters ? new AdapterSet(config, tensor) : undefined;
   const cache = new KeyValueCache(config, rows, length, tensor);
   const vocab_size = config.vocab_size;
   const logits = new Float32Array(rows * vocab_size);
@@ -70,23 +80,34 @@ export async function openDecoder({
       select: tensor(select, [count]),
       total: tensor(total, [1]),
     };
-    return { tokens, lengths, feeds, into: { ...present, logits: tensor(made, [count, vocab_size]) }, logits: made };
+    const lora = adapters?.frame(count * width);
+    return {
+      tokens,
+      lengths,
+      lora,
+      feeds: { ...feeds, ...lora?.feeds },
+      into: { ...present, logits: tensor(made, [count, vocab_size]) },
+      logits: made,
+    };
   }
 
   // A step needs the same tensors again and again; each prompt's are its own.
   const steps = new Map<number, Frame>();
   function stepFrame(first: number, count: number): Frame {
     const key = first * (rows + 1) + count;
-    const known = steps.get(key) ?? frame(first, count, 1);
-    steps.set(key, known);
-    return known;
+    const known = steps.get(key);
+    if (known && adapters?.stacks === known.lora?.stacks) return known;
+    const made = frame(first, count, 1);
+    steps.set(key, made);
+    return made;
   }
 
   return {
     vocab_size,
     rows,
     length,
-    async run({ first, tokens, past }) {
+    adapters,
+    async run({ first, tokens, past, adapters: of_rows = [] }) {
       const count = past.length;
       const width = tokens.length / count;
       const used = width === 1 ? stepFrame(first, count) : frame(first, count, width);
@@ -99,6 +120,7 @@ export async function openDecoder({
       }
       if (longest > length || first + count > rows) throw new RangeError("the cache has no room for these tokens");
       total[0] = longest;
+      if (used.lora) adapters?.choose(used.lora, of_rows, width);
       await session.run(used.feeds, used.into);
       return used.logits;
     },
@@ -113,6 +135,7 @@ export async function openDecoder({
 interface Frame {
   tokens: Int32Array;
   lengths: Int32Array;
+  lora: AdapterFrame | undefined;
   feeds: Feeds;
   into: Feeds;
   logits: Float32Array;

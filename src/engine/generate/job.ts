@@ -2,6 +2,7 @@ import type { Tokenizer } from "../../tokens/tokenizer.ts";
 import { Candidate } from "./candidate.ts";
 import type { ChooseToken } from "./choose-token.ts";
 import type { CachedTokens } from "./key-value-cache.ts";
+import type { LoadedAdapter } from "./loaded-adapter.ts";
 import type { CheckedRequest, Completion } from "./request.ts";
 
 /** A piece of a candidate's text as it becomes certain. */
@@ -26,6 +27,7 @@ export interface ReadPrompt {
 export interface JobTools {
   choose: ChooseToken;
   tokenizer: Tokenizer | undefined;
+  adapter?: LoadedAdapter | undefined;
 }
 
 /** A request on its way: candidates that wait, run and are done. */
@@ -54,6 +56,10 @@ export class Job {
   /** Whether nobody waits for it any more. */
   get over(): boolean {
     return this.#over;
+  }
+
+  get adapter(): LoadedAdapter | undefined {
+    return this.#tools.adapter;
   }
 
   /** Candidates that have not begun. */

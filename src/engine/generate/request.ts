@@ -21,6 +21,8 @@ export interface GenerationRequest extends Partial<Omit<SamplingSettings, "logit
   /** Log-probabilities of the tokens, each with this many of the likeliest ones beside it. */
   logprobs?: number;
   logit_bias?: Readonly<Record<string, number>> | ReadonlyMap<number, number>;
+  /** The name of an adapter that was added; the model itself unless told. */
+  adapter?: string;
 }
 
 /** One generated text. */

@@ -139,7 +139,8 @@ export class Scheduler {
     // Every prompt has its first candidate where it is read; others take the rows behind.
     const begun = jobs.map((job) => this.#join(job));
     const tokens = Int32Array.from(jobs.flatMap(({ request }) => request.prompt));
-    const logits = await this.#decoder.run({ first, tokens, past: new Int32Array(jobs.length) });
+    const adapters = jobs.map(({ adapter }) => adapter);
+    const logits = await this.#decoder.run({ first, tokens, past: new Int32Array(jobs.length), adapters });
     const { vocab_size } = this.#decoder;
     const after = jobs.map((_, at) => logits.slice(at * vocab_size, (at + 1) * vocab_size));
     for (const [at, job] of jobs.entries()) {
@@ -174,7 +175,8 @@ export class Scheduler {
     const { prompt } = job.request;
     const row = this.#options.max_batch;
     const tokens = Int32Array.from(prompt.slice(read, read + PROMPT_TOKENS));
-    const logits = await this.#decoder.run({ first: row, tokens, past: Int32Array.of(read) });
+    const past = Int32Array.of(read);
+    const logits = await this.#decoder.run({ first: row, tokens, past, adapters: [job.adapter] });
     reading.read += tokens.length;
     if (reading.read < prompt.length) return;
     this.#reading = undefined;
@@ -194,7 +196,8 @@ export class Scheduler {
   async #stepOf(first: number, rows: readonly Row[]): Promise<void> {
     const tokens = Int32Array.from(rows, ({ candidate }) => candidate.last_token);
     const past = Int32Array.from(rows, ({ candidate }) => candidate.cached);
-    const logits = await this.#decoder.run({ first, tokens, past });
+    const adapters = rows.map(({ job }) => job.adapter);
+    const logits = await this.#decoder.run({ first, tokens, past, adapters });
     const { vocab_size } = this.#decoder;
     rows.forEach(({ job, candidate }, at) => {
       job.advance(candidate, logits.subarray(at * vocab_size, (at + 1) * vocab_size));

@@ -11,7 +11,7 @@ export function wideHead({ head_dim }: Pick<ModelConfig, "head_dim">): number {
 }
 
 /**
- * The same model with heads wide enough for the operator, filled up with zeros: each half of a head by itself, since rotary
+ * The same model, or an adapter of it, with heads wide enough for the operator, filled up with zeros: each half of a head by itself, since rotary
  * positions turn the halves against each other. The scale of attention stays that of the model's own width.
  */
 export function widenHeads(config: ModelConfig, parameters: Parameters): Parameters {
@@ -19,15 +19,17 @@ export function widenHeads(config: ModelConfig, parameters: Parameters): Paramet
   const wide = new Map(parameters);
   for (let layer = 0; layer < config.num_hidden_layers; layer += 1) {
     for (const module of ["q_proj", "k_proj", "v_proj"] as const) {
-      for (const part of ["weight", "bias"]) {
+      for (const part of ["weight", "bias", "lora_B.weight"]) {
         const name = `${linearName(layer, module)}.${part}`;
         const tensor = parameters.get(name);
         if (tensor) wide.set(name, widerRows(config, tensor));
       }
     }
-    const name = `${linearName(layer, "o_proj")}.weight`;
-    const tensor = parameters.get(name);
-    if (tensor) wide.set(name, widerColumns(config, tensor));
+    for (const part of ["weight", "lora_A.weight"]) {
+      const name = `${linearName(layer, "o_proj")}.${part}`;
+      const tensor = parameters.get(name);
+      if (tensor) wide.set(name, widerColumns(config, tensor));
+    }
   }
   return wide;
 }

@@ -1,0 +1,83 @@
+import { type Call, faultOf, inTurns, type News } from "./model-messages.ts";
+import { openTextService, type TextService, type TextServiceOptions } from "./text-service.ts";
+
+/** The process that `model-thread.ts` starts: one model, until it is told to close or nobody is there any more. */
+
+const { add: tell, flush } = inTurns<News>((news) => process.send?.(news));
+const running = new Map<number, AbortController>();
+let service: TextService | undefined;
+let closing = false;
+
+process.on("message", (calls: Call[]) => {
+  // In one go, so that prompts that come together are read together.
+  for (const call of calls) void handle(call);
+});
+process.on("disconnect", () => void close());
+
+async function handle(call: Call): Promise<void> {
+  if (call.kind === "abort") {
+    running.get(call.id)?.abort();
+    return;
+  }
+  if (call.kind === "close") {
+    await close();
+    return;
+  }
+  try {
+    tell(await answer(call));
+  } catch (error) {
+    tell({ kind: "fault", id: call.id, fault: faultOf(error) });
+  }
+}
+
+async function answer(call: Exclude<Call, { kind: "abort" | "close" }>): Promise<News> {
+  const { id } = call;
+  if (call.kind === "open") service = await open(call.options);
+  if (service === undefined) throw new RangeError("no model is open");
+  if (call.kind === "generate") return generate(service, call);
+  if (call.kind === "add_adapter") await service.addAdapter(call.name, call.dir);
+  if (call.kind === "remove_adapter") await service.removeAdapter(call.name);
+  return { kind: "ready", id, facts: { context_length: service.context_length, bytes: bytesOf(service) } };
+}
+
+async function open(options: TextServiceOptions): Promise<TextService> {
+  const opened = await openTextService(options);
+  // The weights as they were read are garbage now, and may be larger than what is kept of them.
+  globalThis.gc?.();
+  if (closing) await opened.close();
+  return opened;
+}
+
+/** What the process takes now, and what the cache will take when it is full. */
+function bytesOf({ cache_bytes }: TextService): number {
+  return process.memoryUsage.rss() + cache_bytes;
+}
+
+async function generate(
+  model: TextService,
+  { id, request, streams }: Extract<Call, { kind: "generate" }>,
+): Promise<News> {
+  const stop = new AbortController();
+  running.set(id, stop);
+  try {
+    const on_text = streams
+      ? ({ index, text }: { index: number; text: string }) => tell({ kind: "piece", id, index, text })
+      : undefined;
+    const reply = await model.generate(request, { signal: stop.signal, on_text });
+    return { kind: "reply", id, reply };
+  } finally {
+    running.delete(id);
+  }
+}
+
+/** Whoever waits is told so; then nothing keeps this process. */
+async function close(): Promise<void> {
+  if (closing) return;
+  closing = true;
+  await service?.close();
+  // A turn later the errors that closing caused are among the news.
+  setImmediate(() => {
+    flush();
+    if (process.connected) process.disconnect();
+  });
+}

@@ -1,0 +1,145 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { EXIT, PairwrightError } from "../../lib/errors.ts";
+import { closedError } from "./closed-error.ts";
+import type { GenerateOptions, TextPiece } from "./job.ts";
+import { type Answer, type Call, errorOf, inTurns, type News } from "./model-messages.ts";
+
+/** How long a model may take to close before it is killed: the step that runs ends first. */
+const CLOSE_MS = 10_000;
+
+/** A call that has no answer yet. */
+interface Waiting {
+  settle(news: Answer): void;
+  fail(error: unknown): void;
+  on_text: ((piece: TextPiece) => void) | undefined;
+}
+
+/** A model's process, and who waits for what in it. */
+export class ModelConnection {
+  /** Null when it was closed, an error when it ended by itself. */
+  readonly gone: Promise<Error | null>;
+  readonly #child = start();
+  readonly #where: string;
+  readonly #calls: ReturnType<typeof inTurns<Call>>;
+  readonly #waiting = new Map<number, Waiting>();
+  #last_id = 0;
+  #closing = false;
+  #over = false;
+
+  constructor(where: string) {
+    this.#where = where;
+    this.#calls = inTurns((calls) => {
+      // Where it is gone already, its end answers.
+      if (this.#child.connected) this.#child.send(calls, () => undefined);
+    });
+    this.#child.on("message", (all: News[]) => {
+      for (const news of all) this.#take(news);
+    });
+    this.gone = endOf(this.#child).then((how) => this.#end(how));
+  }
+
+  /** Sends a call and gives its answer. Errors: what the process says, `generator_closed`, `model_died`. */
+  ask(make: (id: number) => Call, { signal, on_text }: GenerateOptions = {}): Promise<Answer> {
+    if (this.#closing || this.#over) return Promise.reject(this.#lost());
+    this.#last_id += 1;
+    const id = this.#last_id;
+    const abort = () => this.#abort(id);
+    const answer = new Promise<Answer>((settle, fail) => this.#waiting.set(id, { settle, fail, on_text }));
+    this.#calls.add(make(id));
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort, { once: true });
+    return answer.finally(() => {
+      this.#waiting.delete(id);
+      signal?.removeEventListener("abort", abort);
+    });
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true;
+      this.#calls.add({ kind: "close" });
+      const limit = setTimeout(() => this.kill(), CLOSE_MS);
+      void this.gone.then(() => clearTimeout(limit));
+    }
+    await this.gone;
+  }
+
+  #abort(id: number): void {
+    this.#calls.add({ kind: "abort", id });
+  }
+
+  #take(news: News): void {
+    const waiting = this.#waiting.get(news.id);
+    if (waiting === undefined) return;
+    if (news.kind === "fault") waiting.fail(errorOf(news.fault));
+    else if (news.kind !== "piece") waiting.settle(news);
+    else {
+      try {
+        waiting.on_text?.({ index: news.index, text: news.text });
+      } catch (error) {
+        this.#abort(news.id);
+        waiting.fail(error);
+      }
+    }
+  }
+
+  #end(how: string): Error | null {
+    this.#over = true;
+    this.#how = how;
+    for (const { fail } of this.#waiting.values()) fail(this.#lost());
+    return this.#closing ? null : this.#lost();
+  }
+
+  #how = "";
+
+  #lost(): PairwrightError {
+    return this.#closing ? closedError() : diedError(this.#where, this.#how);
+  }
+}
+
+function start(): ChildProcess {
+  const built = import.meta.url.endsWith(".js");
+  return fork(new URL(built ? "./model-child.js" : "./model-child.ts", import.meta.url), {
+    // Source that was not built is read by jiti, as plugins are.
+    execArgv: ["--expose-gc", ...(built ? [] : ["--import", import.meta.resolve("jiti/register")])],
+    // What the native library might say belongs to stderr: stdout is the command's result.
+    stdio: ["ignore", 2, "inherit", "ipc"],
+    serialization: "advanced",
+    // Ctrl-C is for this process to understand; the child is told.
+    detached: true,
+  });
+}
+
+/** How a process ended, when all that it sent has been read. */
+function endOf(child: ChildProcess): Promise<string> {
+  const ended = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(`could not be started (${error.message})`));
+    child.once("exit", (code, signal) =>
+      resolve(
+        signal === null ? `ended with code ${code}` : `was killed by ${signal}${signal === "SIGKILL" ? KILLED : ""}`,
+      ),
+    );
+  });
+  const silent = new Promise<void>((resolve) => {
+    child.once("disconnect", resolve);
+    child.once("error", () => resolve());
+  });
+  return Promise.all([ended, silent]).then(([how]) => how);
+}
+
+/** SIGKILL from elsewhere is what a machine out of memory does. */
+const KILLED = ", as a machine that runs out of memory does";
+
+function diedError(where: string, how: string): PairwrightError {
+  return new PairwrightError({
+    code: "model_died",
+    where,
+    what: `the model's process ${how}`,
+    fix: "load it again; give it a smaller max_batch or max_length where memory is short",
+    exit_code: EXIT.internal,
+  });
+}
