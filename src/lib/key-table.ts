@@ -33,6 +33,11 @@ export class KeyTable {
     return this.#slots[this.#slotOf(hi >>> 0, lo >>> 0)] ?? NOBODY;
   }
 
+  /** The key of that number. */
+  keyAt(index: number): Key {
+    return { hi: this.#hi.get(index), lo: this.#lo.get(index) };
+  }
+
   /** The number of the key, which joins when it is new: then it is the size before the call. */
   add(hi: number, lo: number): number {
     const high = hi >>> 0;

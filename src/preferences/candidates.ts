@@ -1,9 +1,9 @@
 import type { Wanted } from "../lib/json-pick.ts";
 import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
 import type { Message } from "../records/message.ts";
+import { isObject, messagesOf, toolsOf } from "../records/messages-of.ts";
 import type { RunRecord } from "../records/run.ts";
 import type { SkipCounts } from "../registry/training.ts";
-import { isObject, messagesOf, toolsOf } from "./messages-of.ts";
 
 const CANDIDATE_FIELDS = {
   turn_id: "all",

@@ -1,7 +1,7 @@
 import { usageError } from "../lib/errors.ts";
 import type { Message } from "../records/message.ts";
+import { isObject, messagesOf, toolsOf } from "../records/messages-of.ts";
 import { contentOf, isBlank, questionOf, sameContent } from "./content.ts";
-import { isObject, messagesOf, toolsOf } from "./messages-of.ts";
 
 /** A row of a preference data set, whatever its format, as its faults are looked for. */
 export interface LintRow {

@@ -1,6 +1,6 @@
 import { Column } from "../lib/column.ts";
 import { sha256 } from "../lib/hash.ts";
-import { KeyTable, keyOfHex } from "../lib/key-table.ts";
+import { type Key, KeyTable, keyOfHex } from "../lib/key-table.ts";
 import { type LintRow, lintRowOf } from "./lint-row.ts";
 
 /** What counts as a fault, where that is a matter of degree. */
@@ -70,6 +70,18 @@ export interface RowToLint {
   side?: "training" | "validation";
 }
 
+/** What of a row its faults are found by: equal keys stand for equal texts. */
+export interface LintFacts extends Omit<LintRow, "prompt" | "question" | "chosen" | "rejected" | "example"> {
+  prompt: Key;
+  question: Key;
+  chosen: Key;
+  rejected: Key;
+  example: Key;
+}
+
+/** Where a row stands. */
+type RowPlace = Omit<RowToLint, "value">;
+
 /** Below so many rows, shares and correlations are chance. */
 const ENOUGH_ROWS = 10;
 
@@ -79,7 +91,7 @@ const ENOUGH_ROWS = 10;
  * about 60 bytes a row, whatever its length.
  */
 export async function lintPairs(rows: AsyncIterable<RowToLint>, options: LintOptions = {}): Promise<LintReport> {
-  const survey = new LintSurvey({ ...LINT_DEFAULTS, ...options });
+  const survey = new LintSurvey(options);
   for await (const row of rows) survey.add(row);
   return survey.report();
 }
@@ -87,7 +99,8 @@ export async function lintPairs(rows: AsyncIterable<RowToLint>, options: LintOpt
 const FORWARD = 1;
 const BACKWARD = 2;
 
-class LintSurvey {
+/** Rows of one data set, looked at one after another. */
+export class LintSurvey {
   readonly #options: Required<LintOptions>;
   readonly #faults: Record<string, number> = {};
   readonly #findings: Finding[] = [];
@@ -104,25 +117,40 @@ class LintSurvey {
   #differences = 0;
   #squares = 0;
 
-  constructor(options: Required<LintOptions>) {
-    this.#options = options;
+  constructor(options: LintOptions = {}) {
+    this.#options = { ...LINT_DEFAULTS, ...options };
   }
 
+  /** Takes a row as it stands in its file. */
   add(at: RowToLint): void {
-    this.#rows += 1;
     const row = lintRowOf(at.value, at.file === undefined ? `line ${at.line}` : `${at.file}:${at.line}`);
     if ("problem" in row) {
+      this.#rows += 1;
       this.#find("broken_row", at, row.problem);
       return;
     }
+    const prompt = keyOf(row.prompt);
+    this.addFacts(
+      {
+        ...row,
+        prompt,
+        question: row.question === row.prompt ? prompt : keyOf(row.question),
+        chosen: keyOf(row.chosen),
+        rejected: keyOf(row.rejected),
+        example: row.example === row.prompt ? prompt : keyOf(row.example),
+      },
+      at,
+    );
+  }
+
+  /** Takes a row of which the facts are known. */
+  addFacts(row: LintFacts, at: RowPlace): void {
+    this.#rows += 1;
     this.#read += 1;
     this.#lookAtRow(row, at);
-    const prompt = keyOfHex(sha256(row.prompt));
-    const question = row.question === row.prompt ? prompt : keyOfHex(sha256(row.question));
-    this.#lookAtCouple(row, question, at);
-    this.#lookAtSide(row.side ?? at.side, prompt, at);
-    const { hi, lo } = keyOfHex(sha256(row.example));
-    const example = this.#examples.add(hi, lo);
+    this.#lookAtCouple(row, at);
+    this.#lookAtSide(row.side ?? at.side, row.prompt, at);
+    const example = this.#examples.add(row.example.hi, row.example.lo);
     const before = this.#exampleRows.get(example);
     this.#exampleRows.set(example, before + 1);
     if (before === 0) this.#exampleLine.set(example, at.line);
@@ -158,13 +186,13 @@ class LintSurvey {
     return { rows: this.#rows, faults: this.#faults, findings: this.#findings, length_correlation };
   }
 
-  #lookAtRow(row: LintRow, at: RowToLint): void {
+  #lookAtRow(row: LintFacts, at: RowPlace): void {
     const { chosen_score: chosen, rejected_score: rejected, lengths } = row;
     if (chosen !== undefined && rejected !== undefined) {
       if (chosen === rejected) this.#find("tie", at, "both replies have the same score");
       else if (chosen < rejected) this.#find("reversed_scores", at, "the rejected reply has the higher score");
     }
-    if (row.chosen === row.rejected) this.#find("equal_text", at, "chosen and rejected are the same");
+    if (isSame(row.chosen, row.rejected)) this.#find("equal_text", at, "chosen and rejected are the same");
     if (row.empty.length > 0) this.#find("empty", at, `nothing stands in ${row.empty.join(" and ")}`);
     if (row.answer_in_prompt) this.#find("answer_in_prompt", at, "the prompt ends with the chosen answer");
     const characters = lengths.prompt + Math.max(lengths.chosen, lengths.rejected);
@@ -174,13 +202,15 @@ class LintSurvey {
     }
   }
 
-  #lookAtCouple(row: LintRow, question: { hi: number; lo: number }, at: RowToLint): void {
-    if (row.chosen === row.rejected) return;
-    const [first, second] = row.chosen > row.rejected ? [row.chosen, row.rejected] : [row.rejected, row.chosen];
-    const replies = keyOfHex(sha256(JSON.stringify([first, second])));
-    const couple = this.#couples.add(replies.hi + Math.imul(question.hi, 3), replies.lo + Math.imul(question.lo, 3));
+  #lookAtCouple({ question, chosen, rejected }: LintFacts, at: RowPlace): void {
+    if (isSame(chosen, rejected)) return;
+    // Sums, so that the two replies give the same key in either order.
+    const hi = Math.imul(question.hi, 0x9e3779b1) + chosen.hi + rejected.hi;
+    const lo = Math.imul(question.lo, 0x85ebca6b) + chosen.lo + rejected.lo;
+    const couple = this.#couples.add(hi, lo);
     const known = this.#directions.get(couple);
-    const direction = row.chosen === first ? FORWARD : BACKWARD;
+    const isForward = chosen.hi !== rejected.hi ? chosen.hi > rejected.hi : chosen.lo > rejected.lo;
+    const direction = isForward ? FORWARD : BACKWARD;
     const line = this.#coupleLine.get(couple);
     if ((known & direction) !== 0)
       this.#find("duplicate", at, `the same pair stood before, on line ${line} or after it`);
@@ -189,7 +219,7 @@ class LintSurvey {
     this.#directions.set(couple, known | direction);
   }
 
-  #lookAtSide(side: LintRow["side"], { hi, lo }: { hi: number; lo: number }, at: RowToLint): void {
+  #lookAtSide(side: LintRow["side"], { hi, lo }: Key, at: RowPlace): void {
     if (side === undefined) return;
     const prompt = this.#prompts.add(hi, lo);
     const known = this.#promptSides.get(prompt);
@@ -201,11 +231,19 @@ class LintSurvey {
     this.#promptSides.set(prompt, now);
   }
 
-  #find(kind: FaultKind, at: RowToLint | undefined, message: string): void {
+  #find(kind: FaultKind, at: RowPlace | undefined, message: string): void {
     const times = (this.#faults[kind] ?? 0) + 1;
     this.#faults[kind] = times;
     if (times > this.#options.max_findings) return;
     const file = at?.file === undefined ? {} : { file: at.file };
     this.#findings.push({ kind, level: LEVELS[kind], line: at?.line ?? null, ...file, message });
   }
+}
+
+function keyOf(text: string): Key {
+  return keyOfHex(sha256(text));
+}
+
+function isSame(a: Key, b: Key): boolean {
+  return a.hi === b.hi && a.lo === b.lo;
 }

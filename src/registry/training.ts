@@ -1,5 +1,6 @@
-import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
-import type { UnsplitPair } from "../records/pair.ts";
+import type { TurnRecord } from "../records/candidate.ts";
+import type { PreferencePair, UnsplitPair } from "../records/pair.ts";
+import type { BrokenRollout, RolloutRecord } from "../records/rollout.ts";
 
 /** Which candidates of a turn to pair, and which pairs to leave out. */
 export interface TrajectoryBuilder {
@@ -40,11 +41,11 @@ export interface TrainerAdapter {
   };
 }
 
-/** Reads other agents' records as candidates. */
+/** Reads other agents' records. One row may hold several rollouts; a row of another kind is no rollout and no error. */
 export interface RolloutReader {
   /** Whether these first rows look like its own. */
   recognises(rows: readonly unknown[]): boolean;
-  candidates(row: unknown): CandidateRecord[];
+  rollouts(row: unknown): RolloutRecord[] | BrokenRollout;
 }
 
 /** How a format is to write its rows. */
@@ -52,10 +53,17 @@ export interface FormatOptions {
   use_full_message_history: boolean;
 }
 
-/** Writes pairs as rows of one training tool's format. */
+/** A preference as a row of some format holds it: what the row does not say is absent. */
+export type ReadPair = Pick<PreferencePair, "prompt" | "chosen" | "rejected"> & Partial<PreferencePair>;
+
+/** Writes pairs as rows of one training tool's format, and reads such rows. */
 export interface DatasetFormat {
+  /** What no row of this format holds, whatever the pair: `scores`, `provenance`, `history`… */
+  readonly never_holds?: readonly string[];
   /** The prompt as a row holds it: pairs whose written prompts are equal stay on one side of the split. */
-  prompt(pair: UnsplitPair, options: FormatOptions): unknown;
+  prompt(pair: ReadPair, options: FormatOptions): unknown;
   /** The row, and the names of what it could not hold; `row` is null when the pair cannot be written at all. */
-  row(pair: UnsplitPair, options: FormatOptions): { row: Record<string, unknown> | null; lost: string[] };
+  row(pair: ReadPair, options: FormatOptions): { row: Record<string, unknown> | null; lost: string[] };
+  /** The pair that a row of this format holds; `undefined` when it is a row of another format. Absent: not read. */
+  read?(row: unknown): ReadPair | BrokenRollout | undefined;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Message } from "../../records/message.ts";
-import { textOf } from "../../records/message.ts";
-import type { UnsplitPair } from "../../records/pair.ts";
+import { type Message, textOf } from "../../records/message.ts";
+import type { ReadPair } from "../../registry/training.ts";
+import { isOfTool, losesParts, replyText, whyNoText } from "./reply-text.ts";
 
 /** How a row's prompt is written. */
 interface Options {
@@ -18,17 +18,17 @@ interface Options {
  * prompt), `tools`, `reasoning`, `name`, `content_parts`. Scores and provenance are never part of this format and are not named.
  */
 export const nemoCustomizer = {
-  prompt(pair: UnsplitPair, { use_full_message_history }: Options): string | { role: string; content: string }[] {
+  prompt(pair: ReadPair, { use_full_message_history }: Options): string | { role: string; content: string }[] {
     if (use_full_message_history)
       return pair.prompt.map((message) => ({ role: message.role, content: textOf(message) }));
     const last = pair.prompt.at(-1);
     return last === undefined ? "" : textOf(last);
   },
 
-  row(pair: UnsplitPair, options: Options): { row: Record<string, unknown> | null; lost: string[] } {
+  row(pair: ReadPair, options: Options): { row: Record<string, unknown> | null; lost: string[] } {
     const chosen = replyText(pair.chosen);
     const rejected = replyText(pair.rejected);
-    if (chosen === undefined || rejected === undefined) return { row: null, lost: whyNoRow(pair) };
+    if (chosen === undefined || rejected === undefined) return { row: null, lost: whyNoText(pair) };
     const from = keptFrom(pair, options);
     if (pair.prompt.some((message, place) => place >= from && isOfTool(message)))
       return { row: null, lost: ["tool_calls"] };
@@ -46,30 +46,14 @@ export const nemoCustomizerComponent = {
   build: () => nemoCustomizer,
 };
 
-function replyText(reply: readonly Message[]): string | undefined {
-  const [only] = reply;
-  if (only === undefined || reply.length > 1 || isOfTool(only)) return undefined;
-  return textOf(only);
-}
-
-function whyNoRow({ chosen, rejected }: UnsplitPair): string[] {
-  const replies = [...chosen, ...rejected];
-  return replies.some(isOfTool) ? ["tool_calls"] : ["several_messages"];
-}
-
 const NOTHING: string[] = [];
 
-/** Whether a message is a call of a tool or the result of one. */
-function isOfTool({ role, tool_calls, tool_call_id }: Message): boolean {
-  return tool_calls !== undefined || tool_call_id !== undefined || role === "tool";
-}
-
 /** Where the part of the prompt begins that a row holds. */
-function keptFrom({ prompt }: UnsplitPair, { use_full_message_history }: Options): number {
+function keptFrom({ prompt }: ReadPair, { use_full_message_history }: Options): number {
   return use_full_message_history ? 0 : Math.max(0, prompt.length - 1);
 }
 
-function lostOf(pair: UnsplitPair, options: Options): string[] {
+function lostOf(pair: ReadPair, options: Options): string[] {
   const from = keptFrom(pair, options);
   const isWritten = (loses: (message: Message) => boolean) =>
     pair.prompt.some((message, place) => place >= from && loses(message)) ||
@@ -86,10 +70,5 @@ function lostOf(pair: UnsplitPair, options: Options): string[] {
   return lost;
 }
 
-const losesParts = ({ content }: Message) => typeof content !== "string" && content.some(isNotText);
-
 const losesAnything = (message: Message) =>
   message.reasoning !== undefined || message.name !== undefined || losesParts(message);
-
-const isNotText = ({ type, text }: { type: string; text?: string | undefined }) =>
-  type !== "text" || text === undefined;

@@ -1,4 +1,4 @@
-import type { ContentPart, Message, Tool, ToolCall } from "../records/message.ts";
+import type { ContentPart, Message, Tool, ToolCall } from "./message.ts";
 
 const ROLES: ReadonlySet<unknown> = new Set(["system", "developer", "user", "assistant", "tool"]);
 

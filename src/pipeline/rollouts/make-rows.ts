@@ -1,0 +1,271 @@
+import { readSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { ByteBuffer } from "../../lib/byte-sink.ts";
+import { PairwrightError } from "../../lib/errors.ts";
+import { sha256 } from "../../lib/hash.ts";
+import { keyOfHex } from "../../lib/key-table.ts";
+import { Recent } from "../../lib/recent.ts";
+import { contentHash, pairId, questionHash, sameContent } from "../../preferences/content.ts";
+import { charactersOf, sideOf } from "../../preferences/rollouts/completion.ts";
+import { firstDivergence } from "../../preferences/rollouts/divergence.ts";
+import { type FactOptions, promptOf, taskOf } from "../../preferences/rollouts/rollout-facts.ts";
+import type { Message } from "../../records/message.ts";
+import type { UnsplitPair } from "../../records/pair.ts";
+import type { RolloutRecord } from "../../records/rollout.ts";
+import type { DatasetFormat, FormatOptions, RolloutReader, SkipCounts } from "../../registry/training.ts";
+import { readRow } from "./read-row.ts";
+import type { RolloutPlace } from "./rollout-table.ts";
+
+/** A file of rollouts, open. */
+export interface OpenSource {
+  name: string;
+  file: FileHandle;
+  reader: RolloutReader;
+  reader_name: string;
+}
+
+/** A couple that was chosen, by where its rollouts stand. */
+export interface PlacedCouple {
+  chosen: RolloutPlace;
+  rejected: RolloutPlace;
+  chosen_score: number;
+  rejected_score: number;
+  side: "training" | "validation";
+}
+
+/** How rows are made of couples. */
+export interface RowOptions extends FactOptions, FormatOptions {
+  format: DatasetFormat;
+  allow_loss: boolean;
+}
+
+/** What is known of each row, as unsigned 32-bit numbers. */
+export const ROW = {
+  question_hi: 0,
+  question_lo: 1,
+  prompt_hi: 2,
+  prompt_lo: 3,
+  chosen_hi: 4,
+  chosen_lo: 5,
+  rejected_hi: 6,
+  rejected_lo: 7,
+  example_hi: 8,
+  example_lo: 9,
+  prompt_characters: 10,
+  chosen_characters: 11,
+  rejected_characters: 12,
+  flags: 13,
+} as const;
+export const ROW_WIDTH = 14;
+export const IN_VALIDATION = 1;
+export const ANSWER_IN_PROMPT = 2;
+
+/** Rows of some couples. */
+export interface MadeRows {
+  rows: number;
+  facts: Uint32Array;
+  /** Of each row: the scores of its sides. */
+  scores: Float64Array;
+  training: Uint8Array;
+  validation: Uint8Array;
+  skipped: SkipCounts;
+  /** What rows leave out, and how often. */
+  lost: Record<string, number>;
+  /** The first couple of which a call of a tool would be dropped unasked. */
+  refused: string | undefined;
+}
+
+/** What a couple that is a pair leaves out before any format is asked. */
+interface MadePair {
+  pair: UnsplitPair;
+  lost: readonly string[];
+}
+
+/** Reads the rollouts of couples again, and makes them into rows. Its memory is used again for the next rows. */
+export class RowMaker {
+  readonly #options: RowOptions;
+  readonly #sources: readonly OpenSource[];
+  readonly #known = new Recent<string, { row: unknown; rollouts: RolloutRecord[] }>();
+  readonly #training = new ByteBuffer(1 << 20);
+  readonly #validation = new ByteBuffer(1 << 18);
+  #line: Buffer = Buffer.allocUnsafeSlow(1 << 16);
+
+  constructor(options: RowOptions, sources: readonly OpenSource[]) {
+    this.#options = options;
+    this.#sources = sources;
+  }
+
+  make(couples: readonly PlacedCouple[]): MadeRows {
+    const made: MadeRows = {
+      rows: 0,
+      facts: new Uint32Array(couples.length * ROW_WIDTH),
+      scores: new Float64Array(couples.length * 2),
+      training: EMPTY,
+      validation: EMPTY,
+      skipped: {},
+      lost: {},
+      refused: undefined,
+    };
+    this.#training.clear();
+    this.#validation.clear();
+    for (const couple of couples) this.#make(couple, made);
+    made.training = this.#training.bytes();
+    made.validation = this.#validation.bytes();
+    return made;
+  }
+
+  #make(couple: PlacedCouple, made: MadeRows): void {
+    const pair = this.#pairOf(couple);
+    if (typeof pair === "string") {
+      count(made.skipped, pair);
+      return;
+    }
+    const { format, allow_loss } = this.#options;
+    const { row, lost } = format.row({ ...pair.pair, split: couple.side }, this.#options);
+    const all = pair.lost.length === 0 ? lost : [...pair.lost, ...lost];
+    if (all.includes("tool_calls") && !allow_loss) made.refused ??= this.#nameOf(couple.chosen);
+    if (pair.lost.includes("turns") && !allow_loss) {
+      count(made.skipped, "several_turns");
+      return;
+    }
+    if (row === null) {
+      for (const name of lost) count(made.skipped, `unwritable_${name}`);
+      return;
+    }
+    for (const name of all) count(made.lost, name);
+    (couple.side === "training" ? this.#training : this.#validation).write(`${JSON.stringify(row)}\n`);
+    addFacts(made, pair.pair, couple.side);
+  }
+
+  #pairOf(couple: PlacedCouple): MadePair | string {
+    const { completion } = this.#options;
+    const better = this.#rollout(couple.chosen);
+    const worse = this.#rollout(couple.rejected);
+    const prompt = promptOf(better.rollout, better.row, this.#options);
+    if (completion === "divergence") {
+      const parted = firstDivergence(better.rollout.completion, worse.rollout.completion);
+      if (typeof parted === "string") return parted;
+      const { shared, chosen, rejected } = parted;
+      return {
+        pair: this.#pair(couple, better, worse, { prompt: [...prompt, ...shared], chosen, rejected }),
+        lost: [],
+      };
+    }
+    const chosen = sideOf(better.rollout.completion, completion);
+    const rejected = sideOf(worse.rollout.completion, completion);
+    if (typeof chosen === "string" || typeof rejected === "string") throw changed(this.#nameOf(couple.chosen));
+    const lost = new Set([...chosen.lost, ...rejected.lost]);
+    const said = { prompt, chosen: chosen.messages, rejected: rejected.messages };
+    return { pair: this.#pair(couple, better, worse, said), lost: [...lost] };
+  }
+
+  #pair(
+    { chosen, chosen_score, rejected_score }: PlacedCouple,
+    better: FoundRollout,
+    worse: FoundRollout,
+    said: { prompt: Message[]; chosen: Message[]; rejected: Message[] },
+  ): UnsplitPair {
+    const { tools, model } = better.rollout;
+    const task = taskOf(better.rollout, better.row, this.#options);
+    const question = questionHash(said.prompt, tools);
+    const score_diff = chosen_score - rejected_score;
+    return {
+      pair_id: pairId(question, contentHash(said.chosen), contentHash(said.rejected)),
+      example_id: task ?? question,
+      rep: 0,
+      run_index: 0,
+      turn_id: question,
+      turn_index: 0,
+      prompt: said.prompt,
+      ...(tools !== undefined && { tools }),
+      chosen: said.chosen,
+      rejected: said.rejected,
+      chosen_score,
+      rejected_score,
+      score_diff,
+      reward: score_diff,
+      chosen_index: better.rollout.rollout ?? 0,
+      rejected_index: worse.rollout.rollout ?? 0,
+      model: model === worse.rollout.model ? (model ?? null) : null,
+      seed: 0,
+      source: this.#sources[chosen.file]?.reader_name ?? "",
+      metadata:
+        model === worse.rollout.model
+          ? {}
+          : { chosen_model: model ?? null, rejected_model: worse.rollout.model ?? null },
+    };
+  }
+
+  #rollout(place: RolloutPlace): FoundRollout {
+    const key = `${place.file} ${place.offset}`;
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      known = this.#read(place);
+      this.#known.add(key, known);
+    }
+    const rollout = known.rollouts[place.sub];
+    if (rollout === undefined) throw changed(this.#nameOf(place));
+    return { row: known.row, rollout };
+  }
+
+  #read(place: RolloutPlace): { row: unknown; rollouts: RolloutRecord[] } {
+    const source = this.#sources[place.file];
+    if (source === undefined) throw new RangeError(`there is no file ${place.file}`);
+    const { offset, length } = place;
+    if (this.#line.length < length) this.#line = Buffer.allocUnsafeSlow(length * 2);
+    // Some microseconds each, and this is mostly a thread of its own: waiting for each read would take far longer.
+    const read = readSync(source.file.fd, this.#line, 0, length, offset);
+    const row = readRow(this.#line.subarray(0, length), source.reader, offset === 0);
+    if (read < length || row === undefined || "problem" in row) throw changed(this.#nameOf(place));
+    return row;
+  }
+
+  #nameOf(place: RolloutPlace): string {
+    return this.#sources[place.file]?.name ?? "";
+  }
+}
+
+interface FoundRollout {
+  row: unknown;
+  rollout: RolloutRecord;
+}
+
+const EMPTY = new Uint8Array(0);
+
+function changed(file: string): PairwrightError {
+  return new PairwrightError({
+    code: "input_changed",
+    where: file,
+    what: "the file was changed while it was read",
+    fix: "wait until nothing writes to it, and give the command again",
+    exit_code: 3,
+  });
+}
+
+function addFacts(made: MadeRows, pair: UnsplitPair, side: PlacedCouple["side"]): void {
+  const at = made.rows * ROW_WIDTH;
+  const key = (column: number, hex: string) => {
+    const { hi, lo } = keyOfHex(hex);
+    made.facts[at + column] = hi;
+    made.facts[at + column + 1] = lo;
+  };
+  const prompt = pair.tools === undefined ? pair.turn_id : contentHash(pair.prompt);
+  key(ROW.question_hi, pair.turn_id);
+  key(ROW.prompt_hi, prompt);
+  key(ROW.chosen_hi, contentHash(pair.chosen));
+  key(ROW.rejected_hi, contentHash(pair.rejected));
+  key(ROW.example_hi, sha256(pair.example_id));
+  made.facts[at + ROW.prompt_characters] = charactersOf(pair.prompt);
+  made.facts[at + ROW.chosen_characters] = charactersOf(pair.chosen);
+  made.facts[at + ROW.rejected_characters] = charactersOf(pair.rejected);
+  const isRepeated =
+    pair.prompt.at(-1)?.role === "assistant" && sameContent(pair.prompt.slice(-pair.chosen.length), pair.chosen);
+  made.facts[at + ROW.flags] = (side === "validation" ? IN_VALIDATION : 0) | (isRepeated ? ANSWER_IN_PROMPT : 0);
+  made.scores[made.rows * 2] = pair.chosen_score;
+  made.scores[made.rows * 2 + 1] = pair.rejected_score;
+  made.rows += 1;
+}
+
+function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
+}

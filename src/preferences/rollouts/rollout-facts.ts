@@ -1,0 +1,104 @@
+import { canonicalJson, sha256 } from "../../lib/hash.ts";
+import { type Key, keyOfHex } from "../../lib/key-table.ts";
+import { type Message, textOf } from "../../records/message.ts";
+import { messagesOf } from "../../records/messages-of.ts";
+import type { RolloutRecord, RolloutState } from "../../records/rollout.ts";
+import { contentOf, questionOf } from "../content.ts";
+import { type CompletionMode, charactersOf, type NoSide, sideOf } from "./completion.ts";
+import { fieldAt } from "./field-at.ts";
+import { type RewardExpression, scoreOf } from "./reward-expression.ts";
+
+/** How a rollout is looked at. */
+export interface FactOptions {
+  completion: CompletionMode;
+  reward?: RewardExpression | undefined;
+  /** A reward of at least this passes, a lower one fails: 1 and 0 stand for them. */
+  pass_threshold?: number | undefined;
+  /** Paths of the fields that name a task, instead of what the reader knows. */
+  task_key?: readonly string[] | undefined;
+  /** The path of the field that holds the prompt of a row whose own prompt is empty. */
+  prompt_from?: string | undefined;
+}
+
+/** Why a rollout stands in no pair. */
+export type Unusable = Exclude<RolloutState, "completed" | "truncated"> | NoSide | "empty_prompt" | "unscored";
+
+/** What must be known of a rollout to choose pairs without its texts. */
+export interface RolloutFacts {
+  task: Key;
+  /** Equal for equal prompts under equal tools. */
+  question: Key;
+  unusable: Unusable | undefined;
+  /** NaN when unusable. */
+  score: number;
+  /** Of what would be chosen or rejected. */
+  content: Key;
+  characters: number;
+  truncated: boolean;
+  rollout: number | undefined;
+}
+
+const NO_KEY: Key = { hi: 0, lo: 0 };
+
+/** Looks at rollouts one after another; remembers the last prompt, which mostly comes again. */
+export class RolloutLooker {
+  readonly #options: FactOptions;
+  #question: { text: string; key: Key } | undefined;
+  #task: { text: string; key: Key } | undefined;
+
+  constructor(options: FactOptions) {
+    this.#options = options;
+  }
+
+  factsOf(rollout: RolloutRecord, row: unknown): RolloutFacts {
+    const { completion, reward, pass_threshold } = this.#options;
+    const prompt = promptOf(rollout, row, this.#options);
+    const text = questionOf(prompt, rollout.tools);
+    if (this.#question?.text !== text) this.#question = { text, key: keyOfHex(sha256(text)) };
+    const question = this.#question.key;
+    const task = this.#taskKey(taskOf(rollout, row, this.#options));
+    const facts: RolloutFacts = {
+      task: task ?? question,
+      question,
+      unusable: undefined,
+      score: Number.NaN,
+      content: NO_KEY,
+      characters: 0,
+      truncated: rollout.state === "truncated",
+      rollout: rollout.rollout,
+    };
+    if (rollout.state !== "completed" && rollout.state !== "truncated") return { ...facts, unusable: rollout.state };
+    if (isEmptyPrompt(prompt)) return { ...facts, unusable: "empty_prompt" };
+    const side = sideOf(rollout.completion, completion);
+    if (typeof side === "string") return { ...facts, unusable: side };
+    const score = scoreOf(rollout, row, reward);
+    if (score === null) return { ...facts, unusable: "unscored" };
+    facts.score = pass_threshold === undefined ? score : score >= pass_threshold ? 1 : 0;
+    facts.content = keyOfHex(sha256(contentOf(side.messages)));
+    facts.characters = charactersOf(side.messages);
+    return facts;
+  }
+
+  #taskKey(text: string | undefined): Key | undefined {
+    if (text === undefined) return undefined;
+    if (this.#task?.text !== text) this.#task = { text, key: keyOfHex(sha256(text)) };
+    return this.#task.key;
+  }
+}
+
+/** The name of a rollout's task: by the fields that were asked for, else as the reader has it. */
+export function taskOf(rollout: RolloutRecord, row: unknown, { task_key }: FactOptions): string | undefined {
+  if (task_key === undefined) return rollout.task;
+  const values = task_key.map((path) => fieldAt(row, path) ?? null);
+  return values.every((value) => value === null) ? rollout.task : canonicalJson(values);
+}
+
+/** The prompt of a rollout; where there is none, that of the field that was named for it. */
+export function promptOf(rollout: RolloutRecord, row: unknown, { prompt_from }: FactOptions): Message[] {
+  if (prompt_from === undefined || !isEmptyPrompt(rollout.prompt)) return rollout.prompt;
+  return messagesOf(fieldAt(row, prompt_from), "user") ?? rollout.prompt;
+}
+
+function isEmptyPrompt(prompt: readonly Message[]): boolean {
+  return prompt.every((message) => typeof message.content === "string" && textOf(message).trim() === "");
+}
