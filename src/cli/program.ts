@@ -188,6 +188,7 @@ function addPlatformCommands(program: Command, add: Add): void {
       "--models <dir...>",
       "model folders to train from and serve, DIR or NAME=DIR (repeatable; default: the base models of the examples)",
     )
+    .option("--until-unused", "stop when the last command that uses this platform has ended")
     .option("--token <token>", "what clients have to send; also in PAIRWRIGHT_PLATFORM_TOKEN");
 }
 

@@ -1,9 +1,11 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
+import type { DatastoreParts } from "./datastore/datastore.ts";
 import { entityRoutes } from "./entities/entity-routes.ts";
 import type { EntityStore } from "./entities/entity-store.ts";
 import { answerFaults, answerUnknownPath, detailBody } from "./http/fault-response.ts";
 import { onlyThisMachine, onlyWithToken } from "./http/guards.ts";
+import type { Leases } from "./leases.ts";
 import type { PlatformContext } from "./platform-context.ts";
 
 export interface AppOptions {
@@ -13,6 +15,8 @@ export interface AppOptions {
 
 export interface PlatformParts {
   entities: EntityStore;
+  datastore: DatastoreParts;
+  leases: Leases;
 }
 
 /** Every path of the platform. Each API answers faults in its own shape; the services' `{"detail": ...}` is the rule. */
@@ -24,6 +28,8 @@ export function platformApp(parts: PlatformParts, context: PlatformContext, { to
   app.use(token === undefined ? onlyThisMachine() : onlyWithToken(token, isOpen));
 
   app.route("/v1", entityRoutes(parts.entities, context));
+
+  app.route("/pairwright/lease", parts.leases.routes);
 
   for (const path of ["/health", "/v1/health", "/v1/health/live", "/v1/health/ready"]) {
     app.get(path, (c) => c.json({ status: "ok" }));

@@ -5,8 +5,10 @@ import { codeOf, PairwrightError, usageError } from "../lib/errors.ts";
 import { writeFileWhole } from "../lib/files.ts";
 import { type Lock, takeLock } from "../lib/lock.ts";
 import type { Logger } from "../lib/log.ts";
+import { openDatastore } from "./datastore/datastore.ts";
 import { DEFAULT_NAMESPACE, type EntityStore, entityStore } from "./entities/entity-store.ts";
 import { serve } from "./http/serve.ts";
+import { leases } from "./leases.ts";
 import { platformMetrics } from "./metrics.ts";
 import { platformApp } from "./platform-app.ts";
 import type { PlatformContext } from "./platform-context.ts";
@@ -28,11 +30,15 @@ export interface PlatformOptions {
 /** A platform that answers requests. */
 export interface Platform {
   readonly origin: string;
+  /** Settles when nobody holds a lease any more: time to stop, for a platform that was started for its users. */
+  readonly unused: Promise<void>;
   /** Lets running requests end, ten seconds at most; running jobs are left so that the next start goes on with them. */
   stop(): Promise<void>;
 }
 
 const STOP_LIMIT_MS = 10_000;
+/** A finetune may follow another one, and what serves its model should still be there. */
+const LEASES = { grace_ms: 3000, first_ms: 60_000 };
 
 /**
  * Starts the embedded platform: one server with the HTTP contracts of NeMo Microservices v1. Errors: `token_needed`,
@@ -44,8 +50,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   await mkdir(dir, { recursive: true });
   const opened = cleanups();
   try {
-    const origin = await open(options, opened);
-    return { origin, stop: () => opened.run() };
+    return { ...(await open(options, opened)), stop: () => opened.run() };
   } catch (error) {
     await opened.run();
     throw error;
@@ -53,7 +58,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 }
 
 /** Opens one part after the other; each says how it is closed. */
-async function open({ dir, host, port, token, log }: PlatformOptions, opened: Cleanups): Promise<string> {
+async function open(
+  { dir, host, port, token, log }: PlatformOptions,
+  opened: Cleanups,
+): Promise<Omit<Platform, "stop">> {
   const lock = await lockFolder(dir);
   opened.add(() => lock.release());
   const database = openDatabase(join(dir, "platform.db"));
@@ -70,15 +78,18 @@ async function open({ dir, host, port, token, log }: PlatformOptions, opened: Cl
   };
   const entities = entityStore(database);
   seed(entities, context);
-  const app = platformApp({ entities }, context, { token });
+  const held = leases(LEASES);
+  const datastore = await openDatastore(context);
+  const app = platformApp({ entities, datastore, leases: held }, context, { token });
   const listening = await serve(app, { hostname: host, port });
   opened.add(() => listening.close(STOP_LIMIT_MS));
+  opened.add(() => held.end());
   origin = listening.origin;
   // How another process finds this one.
   const address = join(dir, "platform.json");
   await writeFileWhole(address, `${JSON.stringify({ pid: process.pid, origin })}\n`);
   opened.add(() => rm(address, { force: true }));
-  return origin;
+  return { origin, unused: held.unused };
 }
 
 /** What is there from the first start on. */

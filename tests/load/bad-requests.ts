@@ -299,7 +299,7 @@ function collect(value: unknown, places: { holder: Record<string, unknown>; key:
 
 /** Percent-encoded half of the time; what a request line cannot hold is encoded always. */
 function urlText(text: string, random: Random): string {
-  const whole = text.toWellFormed?.() ?? text;
+  const whole = Buffer.from(text).toString();
   if (random() < 0.5) return encodeURIComponent(whole.replace(/[\ud800-\udfff]/g, ""));
   return whole.replace(/[^\x21-\x7e]/g, (character) => encodeURIComponent(character.replace(/[\ud800-\udfff]/g, "")));
 }

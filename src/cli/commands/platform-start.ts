@@ -1,5 +1,4 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { dataDir } from "../../lib/data-dir.ts";
 import { EXIT } from "../../lib/errors.ts";
 import { startPlatform } from "../../platform/start-platform.ts";
 import type { CommandRun } from "../command.ts";
@@ -17,7 +16,7 @@ export const run: CommandRun = async ({ flags, terminal }) => {
     () => process.exit(EXIT.interrupted),
   );
   const platform = await startPlatform({
-    dir: textOf(flags.data) ?? join(homedir(), ".local", "share", "pairwright"),
+    dir: textOf(flags.data) ?? dataDir("pairwright", process.env),
     host: textOf(flags.host) ?? "127.0.0.1",
     port: wholeNumber(flags, "port", 0) ?? PORT,
     token,
@@ -27,7 +26,8 @@ export const run: CommandRun = async ({ flags, terminal }) => {
   const facts = { entity_host: origin, datastore_host: origin, nim_url: `${origin}/nim/v1` };
   terminal.print(describe(facts, token !== undefined));
   terminal.result(facts);
-  await aborted(interrupt.drain);
+  const stopping = aborted(interrupt.drain);
+  await (flags.untilUnused === true ? Promise.race([stopping, platform.unused]) : stopping);
   await platform.stop();
   return EXIT.ok;
 };
