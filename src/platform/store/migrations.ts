@@ -12,4 +12,34 @@ export const MIGRATIONS: readonly string[] = [
      unique (kind, namespace, name)
    ) strict;
    create index entities_in_order on entities (kind, json_extract(body, '$.created_at'), seq);`,
+  // The Datastore: repositories with their history. Trees are named by their content and shared by all repositories.
+  `create table repos (
+     id integer primary key autoincrement,
+     type text not null,
+     namespace text not null,
+     name text not null,
+     created_at text not null,
+     unique (type, namespace, name)
+   ) strict;
+   create table commits (
+     repo integer not null references repos (id) on delete cascade,
+     oid text not null,
+     tree text not null,
+     parent text,
+     summary text not null,
+     description text not null,
+     date text not null,
+     primary key (repo, oid)
+   ) strict, without rowid;
+   create table refs (
+     repo integer not null references repos (id) on delete cascade,
+     kind text not null,
+     name text not null,
+     oid text not null,
+     primary key (repo, kind, name)
+   ) strict, without rowid;
+   create table trees (
+     oid text primary key,
+     entries text not null
+   ) strict;`,
 ];
