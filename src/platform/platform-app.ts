@@ -1,10 +1,12 @@
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import type { DatastoreParts } from "./datastore/datastore.ts";
 import { entityRoutes } from "./entities/entity-routes.ts";
 import type { EntityStore } from "./entities/entity-store.ts";
-import { answerFaults, answerUnknownPath, detailBody } from "./http/fault-response.ts";
+import { answerFaults, answerUnknownPath, detailBody, openAiBody } from "./http/fault-response.ts";
 import { onlyThisMachine, onlyWithToken } from "./http/guards.ts";
+import { type GenerationParts, generationRoutes } from "./inference/generation-routes.ts";
+import { nimRoutes } from "./inference/nim-routes.ts";
 import type { Leases } from "./leases.ts";
 import type { PlatformContext } from "./platform-context.ts";
 
@@ -16,18 +18,23 @@ export interface AppOptions {
 export interface PlatformParts {
   entities: EntityStore;
   datastore: DatastoreParts;
+  inference: GenerationParts;
   leases: Leases;
 }
 
 /** Every path of the platform. Each API answers faults in its own shape; the services' `{"detail": ...}` is the rule. */
 export function platformApp(parts: PlatformParts, context: PlatformContext, { token }: AppOptions): Hono {
   const app = new Hono({ strict: false });
-  app.onError(answerFaults(detailBody, context.log));
-  app.notFound(answerUnknownPath(detailBody));
+  const bodyOf = (c: Context) => (isInference(c.req.path) ? openAiBody : detailBody);
+  app.onError((error, c) => answerFaults(bodyOf(c), context.log)(error, c));
+  app.notFound((c) => answerUnknownPath(bodyOf(c))(c));
   app.use(counted(context));
   app.use(token === undefined ? onlyThisMachine() : onlyWithToken(token, isOpen));
 
   app.route("/v1", entityRoutes(parts.entities, context));
+  app.route("/nim/v1", nimRoutes(parts.inference, context));
+  // Beside the Entity Store's `GET /v1/models`: a client with one address for everything finds these here.
+  app.route("/v1", generationRoutes(parts.inference, context));
 
   app.route("/pairwright/lease", parts.leases.routes);
 
@@ -39,6 +46,11 @@ export function platformApp(parts: PlatformParts, context: PlatformContext, { to
     return c.body(await registry.metrics(), 200, { "content-type": registry.contentType });
   });
   return app;
+}
+
+/** Whether OpenAI's clients call this path: also what is wrong before a route is reached is told in their shape. */
+function isInference(path: string): boolean {
+  return path.startsWith("/nim/") || path === "/v1/chat/completions" || path === "/v1/completions";
 }
 
 /** What needs no token: whether the platform is there is no secret. */

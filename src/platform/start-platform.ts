@@ -8,6 +8,7 @@ import type { Logger } from "../lib/log.ts";
 import { openDatastore } from "./datastore/datastore.ts";
 import { DEFAULT_NAMESPACE, type EntityStore, entityStore } from "./entities/entity-store.ts";
 import { serve } from "./http/serve.ts";
+import { type InferenceOptions, openInference } from "./inference/open-inference.ts";
 import { leases } from "./leases.ts";
 import { platformMetrics } from "./metrics.ts";
 import { platformApp } from "./platform-app.ts";
@@ -25,6 +26,7 @@ export interface PlatformOptions {
   host: string;
   token?: string | undefined;
   log: Logger;
+  inference?: InferenceOptions | undefined;
 }
 
 /** A platform that answers requests. */
@@ -59,7 +61,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
 /** Opens one part after the other; each says how it is closed. */
 async function open(
-  { dir, host, port, token, log }: PlatformOptions,
+  { dir, host, port, token, log, inference: serving }: PlatformOptions,
   opened: Cleanups,
 ): Promise<Omit<Platform, "stop">> {
   const lock = await lockFolder(dir);
@@ -80,7 +82,11 @@ async function open(
   seed(entities, context);
   const held = leases(LEASES);
   const datastore = await openDatastore(context);
-  const app = platformApp({ entities, datastore, leases: held }, context, { token });
+  const checkout = (repo: string, revision: string, folder: string) =>
+    datastore.checkout("model", repo, revision, folder);
+  const inference = await openInference(context, checkout, serving);
+  opened.add(() => inference.pool.close());
+  const app = platformApp({ entities, datastore, inference, leases: held }, context, { token });
   const listening = await serve(app, { hostname: host, port });
   opened.add(() => listening.close(STOP_LIMIT_MS));
   opened.add(() => held.end());

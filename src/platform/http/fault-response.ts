@@ -12,9 +12,15 @@ export const detailBody: FaultBody = ({ detail }) => ({ detail });
 
 /** The inference endpoint's way, in both forms that OpenAI's clients read. */
 export const openAiBody: FaultBody = (fault) => {
-  const { status, message } = fault;
+  const { status, detail } = fault;
   const type = OPENAI_TYPES[status] ?? (status >= 500 ? "InternalServerError" : "BadRequestError");
-  const param = typeof fault.detail === "string" ? null : (fault.detail[0]?.loc.slice(1).join(".") ?? null);
+  const fields =
+    typeof detail === "string" ? [] : detail.map(({ loc, msg }) => ({ name: loc.slice(1).join("."), msg }));
+  const message =
+    typeof detail === "string"
+      ? detail
+      : fields.map(({ name, msg }) => (name === "" ? msg : `${name}: ${msg}`)).join("; ");
+  const param = fields[0]?.name || null;
   return { object: "error", message, type, param, code: status, error: { message, type, param, code: status } };
 };
 

@@ -1,0 +1,40 @@
+import { openModelThread } from "../../engine/generate/model-thread.ts";
+import { openModelFolder } from "../../engine/weights/model-folder.ts";
+import { type Checkout, openModelFiles } from "./model-files.ts";
+import type { ModelLoader } from "./model-pool.ts";
+import { servingSettings } from "./serving-settings.ts";
+
+/** Opens models in processes of their own. `scratch`: a folder for what is laid out while a model is read. */
+export function modelLoader(options: { checkout: Checkout; scratch: string; memory_bytes: number }): ModelLoader {
+  const { checkout, scratch, memory_bytes } = options;
+  return {
+    async open(source, makeRoom, signal) {
+      await using files = await openModelFiles(source, checkout, scratch);
+      const settings = servingSettings(await configOf(files.dir), memory_bytes);
+      await makeRoom(settings.bytes);
+      const { threads, max_batch, max_length } = settings;
+      const thread = await openModelThread(
+        {
+          model_dir: files.dir,
+          threads,
+          max_batch,
+          max_length,
+          adapters: true,
+          max_cache_bytes: Number.MAX_SAFE_INTEGER,
+        },
+        { signal },
+      );
+      return { thread, settings };
+    },
+    async addAdapter(thread, name, source) {
+      await using files = await openModelFiles(source, checkout, scratch);
+      await thread.addAdapter(name, files.dir);
+    },
+  };
+}
+
+/** The folder's config.json, when names and shapes of the weights fit it: a fault costs no process. */
+async function configOf(dir: string) {
+  await using model = await openModelFolder(dir);
+  return model.config;
+}

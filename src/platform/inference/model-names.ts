@@ -1,0 +1,205 @@
+import type { ModelEntity } from "../../training/wire/entity-store.ts";
+import { HttpFault } from "../http/http-fault.ts";
+import { type Collection, collection } from "../store/collection.ts";
+import type { Database } from "../store/database.ts";
+
+/** Where a model's files lie: in a folder of this machine, or in a repository of the Datastore. */
+export type ModelSource = { dir: string } | { repo: string; revision: string };
+
+/** A model that can be called. */
+export interface ServedModel {
+  /** Its name in full: `ns/name`, or `ns/name@cust-...` where it was trained here. */
+  id: string;
+  /** What is loaded. */
+  weights: ModelSource;
+  /** A LoRA adapter over `weights`. */
+  adapter?: ModelSource;
+  /** Where its files are, as OpenAI's list has it. */
+  root: string;
+  /** The model that it was trained from, where it needs that one to run. */
+  parent: string | null;
+  /** Seconds since 1970. */
+  created: number;
+}
+
+/** What of a customization target is looked at here. */
+interface Target {
+  base_model?: string;
+  model_path?: string;
+  status?: string;
+  enabled?: boolean;
+  created_at: string;
+}
+
+interface Deployment {
+  models?: string[];
+  status_details: { status: string };
+}
+
+/**
+ * Names as the NIM proxy has them. Base models of targets that are enabled and ready can be called, LoRA adapters over
+ * them as soon as their files are there, and models of which all weights were trained once they are deployed.
+ */
+export class ModelNames {
+  readonly #targets: Collection<Target>;
+  readonly #models: Collection<ModelEntity>;
+  readonly #deployments: Collection<Deployment>;
+  readonly #changes: () => number;
+  /** What was found since the last change. */
+  readonly #known = new Map<string, ServedModel>();
+  #deployed: Set<string> | undefined;
+  #as_of = -1;
+
+  constructor(database: Database) {
+    this.#targets = collection(database, "customization_target");
+    this.#models = collection(database, "model");
+    this.#deployments = collection(database, "model_deployment");
+    const changes = database.prepare("select total_changes() as n");
+    this.#changes = () => (changes.get() as { n: number }).n;
+  }
+
+  /**
+   * The model that a name stands for: in full, or without what follows the `@`, which is the newest that can be called.
+   * Errors: 404 that says what is missing. `deployed: false` finds models that only wait for a deployment, too.
+   */
+  find(name: string, { deployed = true } = {}): ServedModel {
+    this.#refresh();
+    if (!deployed) return this.#lookUp(name, false);
+    const found = this.#known.get(name) ?? this.#lookUp(name, true);
+    this.#known.set(name, found);
+    return found;
+  }
+
+  /** Every name that can be called, with its model. */
+  list(): { name: string; model: ServedModel }[] {
+    const names = new Set<string>();
+    for (const { base_model } of this.#targets.all()) if (base_model) names.add(base_model);
+    for (const { namespace, name } of this.#models.all()) {
+      names.add(`${namespace}/${name}`);
+      names.add(`${namespace}/${name.split("@")[0]}`);
+    }
+    return [...names].flatMap((name) => {
+      const model = orNothing(() => this.find(name));
+      return model === undefined ? [] : [{ name, model }];
+    });
+  }
+
+  /** Forgets what was found before the last change. Whoever changes the database does it over this connection. */
+  #refresh(): void {
+    const now = this.#changes();
+    if (now === this.#as_of) return;
+    this.#as_of = now;
+    this.#known.clear();
+    this.#deployed = undefined;
+  }
+
+  #lookUp(name: string, deployed: boolean): ServedModel {
+    const found = this.#base(name) ?? this.#trained(name, deployed);
+    if (found === undefined) throw new HttpFault(404, `The model \`${shown(name)}\` does not exist.`);
+    return found;
+  }
+
+  #base(name: string): ServedModel | undefined {
+    const same = this.#targets.all().filter(({ base_model }) => base_model === name);
+    const ready = same.find(({ enabled, status, model_path }) => enabled !== false && status === "ready" && model_path);
+    if (ready?.model_path) {
+      const created = seconds(ready.created_at);
+      return { id: name, weights: { dir: ready.model_path }, root: name, parent: null, created };
+    }
+    const [first] = same;
+    if (first === undefined) return undefined;
+    throw missing(name, `its customization target is ${first.enabled === false ? "not enabled" : first.status}`);
+  }
+
+  #trained(name: string, deployed: boolean): ServedModel | undefined {
+    const [, namespace, bare] = /^([^/]+)\/([^/]+)$/.exec(name) ?? [];
+    if (namespace === undefined || bare === undefined) return undefined;
+    const entity = this.#models.get({ namespace, name: bare });
+    if (entity) return this.#served(entity, deployed);
+    return bare.includes("@") ? undefined : this.#newest(this.#versions(namespace, bare), deployed);
+  }
+
+  /** The newest first. */
+  #versions(namespace: string, bare: string): ModelEntity[] {
+    const where = [
+      { field: ["namespace"], is: "equal" as const, values: [namespace] },
+      { field: ["name"], is: "contains" as const, values: [`${bare}@`] },
+    ];
+    const { data } = this.#models.list({ where, sort: "-created_at", page: 1, page_size: 1000 });
+    return data.filter(({ name }) => name.startsWith(`${bare}@`));
+  }
+
+  /** The first that can be called. Errors: why the newest cannot, where none can. */
+  #newest(versions: readonly ModelEntity[], deployed: boolean): ServedModel | undefined {
+    let first_fault: unknown;
+    for (const version of versions) {
+      try {
+        return this.#served(version, deployed);
+      } catch (fault) {
+        first_fault ??= fault;
+      }
+    }
+    if (first_fault !== undefined) throw first_fault;
+    return undefined;
+  }
+
+  #served(entity: ModelEntity, deployed: boolean): ServedModel {
+    const id = `${entity.namespace}/${entity.name}`;
+    const { artifact } = entity;
+    const files = artifact && sourceOf(artifact.files_url);
+    if (artifact === undefined || files === undefined) throw missing(id, "it has no files in this Datastore");
+    if (artifact.status !== "upload_completed") throw missing(id, `its files are not there (${artifact.status})`);
+    const made = { id, root: artifact.files_url, created: seconds(entity.created_at) };
+    if (entity.peft) return { ...made, ...this.#overBase(id, entity), adapter: files };
+    if (deployed && !this.#isDeployed(id)) {
+      throw missing(id, "it is not deployed, and a model of which all weights were trained needs a deployment");
+    }
+    return { ...made, weights: files, parent: null };
+  }
+
+  #overBase(id: string, { base_model }: ModelEntity): { weights: ModelSource; parent: string } {
+    const name = typeof base_model === "string" ? base_model : base_model?.name;
+    if (typeof name !== "string") throw missing(id, "it does not say which model its adapter belongs to");
+    const base = this.#base(name) ?? this.#trained(name, false);
+    if (base === undefined || base.adapter) throw missing(id, `its base model ${shown(name)} is not here`);
+    return { weights: base.weights, parent: base.id };
+  }
+
+  #isDeployed(id: string): boolean {
+    this.#deployed ??= new Set(
+      this.#deployments
+        .all()
+        .filter(({ status_details }) => status_details.status !== "failed")
+        .flatMap(({ models = [] }) => models),
+    );
+    return this.#deployed.has(id);
+  }
+}
+
+/** `hf://ns/name@revision`, with or without the kind of repository before it. Undefined for what is no model here. */
+function sourceOf(files_url: string): ModelSource | undefined {
+  const found = /^hf:\/\/(?:models\/)?([^/@]+\/[^/@]+)(?:@([^/]+))?$/.exec(files_url);
+  return found?.[1] === undefined ? undefined : { repo: found[1], revision: found[2] ?? "main" };
+}
+
+function orNothing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof HttpFault) return undefined;
+    throw error;
+  }
+}
+
+function missing(name: string, why: string): HttpFault {
+  return new HttpFault(404, `The model \`${shown(name)}\` cannot be called: ${why}.`);
+}
+
+/** A name in a message: a client may send anything. */
+function shown(name: string): string {
+  return name.length > 200 ? `${name.slice(0, 200)}…` : name;
+}
+
+function seconds(naive_time: string): number {
+  return Math.floor(Date.parse(`${naive_time}Z`) / 1000);
+}
