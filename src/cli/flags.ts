@@ -12,7 +12,8 @@ export function number(flags: Record<string, unknown>, name: string, least = 0):
   const given = flags[name];
   if (given === undefined) return undefined;
   const value = typeof given === "string" && given.trim() !== "" ? Number(given) : Number.NaN;
-  if (!Number.isFinite(value) || value < least) throw badFlag(name, given, `a number of at least ${least}`);
+  if (!Number.isFinite(value) || value < least)
+    throw badFlag(name, given, Number.isFinite(least) ? `a number of at least ${least}` : "a number");
   return value;
 }
 

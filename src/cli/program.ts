@@ -37,6 +37,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
 
   addRunCommands(add, withConfig);
   addPairsCommands(program, add);
+  addRolloutsCommand(add);
   addTrainCommand(add);
   addModelCommands(program, add);
   addGenerateCommand(add);
@@ -54,8 +55,10 @@ export function buildProgram(setExit: (code: number) => void): Command {
 type Add = (spec: string, description: string, load: Load, parent?: Command) => Command;
 
 function addRunCommands(add: Add, withConfig: (command: Command) => Command): void {
+  const onPlatform = (command: Command) =>
+    command.option("--platform <kind>", "embedded: the platform of this machine, found or started");
   const collecting = (command: Command) =>
-    withConfig(command)
+    onPlatform(withConfig(command))
       .option("--dataset <file>", "examples from this file instead of the configuration's")
       .option("--reps <n>", "how often each example is run", "1")
       .option("--seed <n>", "decides every random choice", "0")
@@ -72,7 +75,7 @@ function addRunCommands(add: Add, withConfig: (command: Command) => Command): vo
       .option("--endpoint <url>", "run the workflow that is served there")
       .addOption(new Option("--endpoint-timeout <seconds>", "for one example at the endpoint").default("300"));
 
-  withConfig(add("run [config]", "one input through the workflow", () => import("./commands/run.ts")))
+  onPlatform(withConfig(add("run [config]", "one input through the workflow", () => import("./commands/run.ts"))))
     .option("--input <text...>", "what to give the workflow (repeatable)")
     .option("--seed <n>", "decides every random choice", "0")
     .option("--no-cache", "do not read or write the response cache");
@@ -102,6 +105,7 @@ function addPairsCommands(program: Command, add: Add): void {
     .option("--policy-candidates-only", "leave out candidates that no model sampled")
     .option("--contradictions <what>", "drop or keep pairs that a prompt has both ways round")
     .option("--no-dedupe", "keep equal pairs")
+    .option("--training-type <type>", "dpo: a row a pair; sft: a row a turn, of its best reply")
     .option("--use-full-message-history", "the prompt of a row as messages, not as the last one's text")
     .option("--validation <fraction>", "the share of the validation file")
     .option("--by <key>", "split by auto, example, prompt or group")
@@ -125,6 +129,40 @@ function addPairsCommands(program: Command, add: Add): void {
     .requiredOption("--output <dir>", "the merged run's folder")
     .option("--config-file <file>", "take builder, trainer and split from this configuration")
     .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
+}
+
+function addRolloutsCommand(add: Add): void {
+  add("rollouts", "recorded rollouts to preference pairs; calls no model", () => import("./commands/rollouts.ts"))
+    .option("--input <file...>", "rollouts: files (.jsonl, .gz), patterns, - for standard input (repeatable)")
+    .option("--output <file>", "the training rows")
+    .option("--validation <file>", "the validation rows; no task and no prompt stands on both sides")
+    .option("--validation-share <x>", "about this share of the tasks is for validation", "0.2")
+    .option(
+      "--strategy <name>",
+      "same_prompt (best over worst), stratified (good over bad) or all_pairs",
+      "same_prompt",
+    )
+    .option("--min-gap <x>", "the least difference of a pair's rewards", "0.2")
+    .option("--high-threshold <x>", "stratified: at least this is good", "0.7")
+    .option("--low-threshold <x>", "stratified: at most this is bad", "0.4")
+    .option("--max-pairs-per-task <n>", "stratified and all_pairs: the widest gaps only", "32")
+    .option("--min-group-size <n>", "a task of fewer rollouts makes no pair", "2")
+    .option("--from <reader>", "what the rollouts were written by; guessed of the first rows unless told")
+    .option("--to <format>", "the rows' format; see `pairwright info components -t format`", "nemo-rl-binary")
+    .option(
+      "--completion <what>",
+      "text (said last), turn (all of it) or divergence (the first turn that differs)",
+      "text",
+    )
+    .option("--reward <sum>", "such as 0.7*correctness+0.3*format, instead of the reward itself")
+    .option("--pass-threshold <x>", "a reward of at least this passes, others fail; what passes is chosen")
+    .option("--task-key <fields>", "fields that name a task, by their paths, with commas between")
+    .option("--prompt-from <field>", "where the prompt stands in rows whose own is empty")
+    .option("--join-tasks", "pair equal prompts of different tasks")
+    .option("--across-tasks", "stratified: good over bad of any task; DPO learns nothing right from it")
+    .option("--max-bad <n>", "pass over so many lines that are no rollout", "0")
+    .option("--allow-loss", "drop calls of tools where rows cannot hold them")
+    .option("--shard <i/n>", "the i-th of n equal parts; pairs merge joins them");
 }
 
 function addTrainCommand(add: Add): void {

@@ -1,4 +1,5 @@
-import { nemoCustomizerComponent } from "../datasets/formats/nemo-customizer.ts";
+import { z } from "zod";
+import { BUILTIN_FORMATS } from "../datasets/formats/builtin-formats.ts";
 import { registerDatasets } from "../evaluation/datasets/register-datasets.ts";
 import { evaluatorFromScorer } from "../evaluation/evaluator-from-scorer.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -7,6 +8,7 @@ import { scrubber } from "../lib/scrub.ts";
 import { registerLlms } from "../llms/register-llms.ts";
 import { openResponseCache, type ResponseCache } from "../llms/response-cache.ts";
 import { dpoTrajBuilderComponent } from "../preferences/dpo-traj-builder.ts";
+import { BUILTIN_READERS } from "../preferences/rollouts/readers/builtin-readers.ts";
 import { createRegistry, type Registry } from "../registry/registry.ts";
 import { nemoCustomizerTrainerComponent } from "../training/nemo-customizer-trainer.ts";
 import { nemoCustomizerTrainerAdapterComponent } from "../training/nemo-customizer-trainer-adapter.ts";
@@ -51,7 +53,12 @@ export function createBuiltins({ env, log }: { env: Record<string, string | unde
     registry.evaluator(type, evaluatorFromScorer(component as Parameters<typeof evaluatorFromScorer>[0]));
   }
   registry.trajectory_builder("dpo_traj_builder", dpoTrajBuilderComponent);
-  registry.format("nemo-customizer", nemoCustomizerComponent);
+  for (const [name, { description, format }] of Object.entries(BUILTIN_FORMATS)) {
+    registry.format(name, { description, options: z.strictObject({}), build: () => format });
+  }
+  for (const [name, { description, reader }] of Object.entries(BUILTIN_READERS)) {
+    registry.reader(name, { description, options: z.strictObject({}), build: () => reader });
+  }
   registry.trainer("nemo_customizer_trainer", nemoCustomizerTrainerComponent);
   registry.trainer_adapter("nemo_customizer_trainer_adapter", nemoCustomizerTrainerAdapterComponent);
 

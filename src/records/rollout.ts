@@ -19,6 +19,8 @@ export type RolloutState =
 export interface RolloutRecord {
   /** Equal for tries at the same task; `undefined` when the record names none: then the prompt is all that is known. */
   task: string | undefined;
+  /** What else tells tasks of one prompt apart, such as the answer that was expected: tries that differ here had different tasks. */
+  variant?: string | undefined;
   /** Which of the task's tries it is, where the record says. */
   rollout: number | undefined;
   /** What the model was asked, with its tools. Empty when the record does not hold it. */

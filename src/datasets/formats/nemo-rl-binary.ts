@@ -11,8 +11,6 @@ import { isRow, numberOf } from "./row-fields.ts";
  * list of messages; the sides are texts. NeMo RL gives no tools to the chat template, so they are lost.
  */
 export const nemoRlBinary: DatasetFormat = {
-  never_holds: ["provenance"],
-
   prompt({ prompt }) {
     const [only] = prompt;
     if (only?.role === "user" && prompt.length === 1 && typeof only.content === "string" && only.name === undefined)

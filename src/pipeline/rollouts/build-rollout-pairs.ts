@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { sideOfKey } from "../../datasets/split.ts";
 import { usageError } from "../../lib/errors.ts";
 import { writeFileWhole } from "../../lib/files.ts";
+import { parseRewardExpression } from "../../preferences/rollouts/reward-expression.ts";
 import type { FactOptions } from "../../preferences/rollouts/rollout-facts.ts";
 import type { DatasetFormat } from "../../registry/training.ts";
 import { type CoupleList, type CoupleOptions, chooseCouples } from "./choose-couples.ts";
@@ -16,7 +17,9 @@ import { inOrder, startWork, type Workers } from "./work.ts";
 import { addCounts, PairFiles, type WrittenPairs } from "./write-pairs.ts";
 
 /** Which rollouts to make into pairs, and how. */
-export interface RolloutPairsOptions extends CoupleOptions, FactOptions {
+export interface RolloutPairsOptions extends CoupleOptions, Omit<FactOptions, "reward"> {
+  /** A sum such as `0.7*correctness+0.3*format`; the reward itself unless told. */
+  reward?: string | undefined;
   /** Files, patterns, and `-` for `stdin`. */
   inputs: readonly string[];
   stdin: Readable;
@@ -54,7 +57,8 @@ const JOB_COUPLES = 256;
  * pair none is written, and the summary says why.
  */
 export async function buildRolloutPairs(options: RolloutPairsOptions): Promise<RolloutSummary> {
-  const { signal } = options;
+  const { signal, reward } = options;
+  const expression = reward === undefined ? undefined : parseRewardExpression(reward);
   await using sources = await openSources(options.inputs, {
     scratch: dirname(options.output),
     stdin: options.stdin,
@@ -63,7 +67,7 @@ export async function buildRolloutPairs(options: RolloutPairsOptions): Promise<R
   await refuseOverwriting(options, sources.files);
   const read = await withReaders(sources.files, options.readers, options.from);
   const bytes = sources.files.reduce((sum, { size }) => sum + size, 0);
-  const work = { ...options, use_full_message_history: true };
+  const work = { ...options, reward: expression, use_full_message_history: true };
   const workers = startWork(work, read, { bytes, threads: options.threads });
   try {
     const hashes = hashesOf(sources.files);

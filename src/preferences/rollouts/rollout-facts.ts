@@ -56,7 +56,7 @@ export class RolloutLooker {
     const text = questionOf(prompt, rollout.tools);
     if (this.#question?.text !== text) this.#question = { text, key: keyOfHex(sha256(text)) };
     const question = this.#question.key;
-    const task = this.#taskKey(taskOf(rollout, row, this.#options));
+    const task = this.#taskKey(taskOf(rollout, row, this.#options), rollout.variant, text);
     const facts: RolloutFacts = {
       task: task ?? question,
       question,
@@ -79,8 +79,10 @@ export class RolloutLooker {
     return facts;
   }
 
-  #taskKey(text: string | undefined): Key | undefined {
-    if (text === undefined) return undefined;
+  /** Tries at a task without a name are known by what they were asked, and by what else tells tasks apart. */
+  #taskKey(task: string | undefined, variant: string | undefined, question: string): Key | undefined {
+    if (task === undefined && variant === undefined) return undefined;
+    const text = `${task ?? question} ${variant ?? ""}`;
     if (this.#task?.text !== text) this.#task = { text, key: keyOfHex(sha256(text)) };
     return this.#task.key;
   }

@@ -30,7 +30,8 @@ export const nemoGym: RolloutReader = {
     const tools = toolsOf(params.tools);
     const unsupported = asked.unsupported ?? said.unsupported;
     const record: RolloutRecord = {
-      task: taskOf(row, params),
+      task: taskOf(row),
+      variant: variantOf(row, params),
       rollout: typeof row._ng_rollout_index === "number" ? row._ng_rollout_index : undefined,
       prompt: [...asked.messages, ...said.messages.slice(0, split)],
       completion: said.messages.slice(split),
@@ -92,17 +93,13 @@ function functionOf({ description, parameters }: Row, name: string): Tool["funct
   };
 }
 
+/** Fields that name a task, in public environments that write no `_ng_task_index`. */
+const TASK_IDS = ["task_idx", "task_index", "task_id", "instance_id", "problem_id", "question_id"] as const;
 /**
- * Fields of a row that belong to the task and not to the try, in public environments that write no `_ng_task_index`: two
- * tries of one prompt that differ here had different tasks, however equal they look to the model.
+ * Fields that belong to the task and not to the try: two tries of one prompt that differ here had different tasks, however
+ * equal they look to the model.
  */
 const TASK_FIELDS = [
-  "task_idx",
-  "task_index",
-  "task_id",
-  "instance_id",
-  "problem_id",
-  "question_id",
   "expected_answer",
   "ground_truth",
   "verifier_metadata",
@@ -112,20 +109,28 @@ const TASK_FIELDS = [
   "system",
 ] as const;
 
-function taskOf(row: Row, params: Row): string | undefined {
-  const parts: Row = {};
-  if (row._ng_task_index !== undefined && row._ng_task_index !== null) {
-    parts._ng_task_index = row._ng_task_index;
-  } else {
-    for (const field of TASK_FIELDS) if (row[field] !== undefined && row[field] !== null) parts[field] = row[field];
-  }
-  if (isObject(row.agent_ref) && row.agent_ref.name !== undefined) parts.agent = row.agent_ref.name;
-  if (isObject(params.metadata)) {
+function taskOf(row: Row): string | undefined {
+  const index = row._ng_task_index ?? undefined;
+  const ids = index === undefined ? partOf(row, TASK_IDS) : { _ng_task_index: index };
+  if (Object.keys(ids).length === 0) return undefined;
+  return canonicalJson({ ...ids, agent: isObject(row.agent_ref) ? row.agent_ref.name : undefined });
+}
+
+function variantOf(row: Row, { metadata }: Row): string | undefined {
+  // An index is that of the whole row that the task was made of.
+  const isNumbered = row._ng_task_index !== undefined && row._ng_task_index !== null;
+  const parts: Row = isNumbered ? {} : partOf(row, TASK_FIELDS);
+  if (isObject(metadata)) {
     // The seed of a try stands in `extra_body`: it makes no other task.
-    const { extra_body: _, ...metadata } = params.metadata;
-    if (Object.keys(metadata).length > 0) parts.metadata = metadata;
+    const { extra_body: _, ...others } = metadata;
+    if (Object.keys(others).length > 0) parts.metadata = others;
   }
   return Object.keys(parts).length === 0 ? undefined : canonicalJson(parts);
+}
+
+function partOf(row: Row, fields: readonly string[]): Row {
+  const there = fields.filter((field) => row[field] !== undefined && row[field] !== null);
+  return Object.fromEntries(there.map((field) => [field, row[field]]));
 }
 
 function stateOf(row: Row, response: Row | undefined, items: readonly unknown[]): RolloutState {
