@@ -94,6 +94,23 @@ test("a request's own content type replaces JSON's", async () => {
   expect(JSON.parse(response.text).headers["content-type"]).toBe("text/plain");
 });
 
+test("a streamed body arrives whole with its length, and its own fault is the caller's", async () => {
+  const { base_url } = await echoServer();
+  const http = client({ base_url });
+  async function* pieces(fault?: Error) {
+    yield Buffer.from("gr");
+    if (fault) throw fault;
+    yield Buffer.from("ün");
+  }
+
+  const response = await http.request({ method: "POST", path: "/", body: { bytes: 5, chunks: () => pieces() } });
+  const failing = { bytes: 5, chunks: () => pieces(new Error("the file is gone")) };
+  const fault = http.request({ method: "POST", path: "/", body: failing });
+
+  expect(JSON.parse(response.text)).toMatchObject({ body: "grün", headers: { "content-length": "5" } });
+  await expect(fault).rejects.toThrow("the file is gone");
+});
+
 test("a user and password in the address are sent as Basic authorization and shown nowhere", async () => {
   const { base_url } = await echoServer();
   const http = client({ base_url: base_url.replace("//", "//me:s%20ecret@") });

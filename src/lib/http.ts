@@ -1,6 +1,7 @@
 import http from "node:http";
 import https from "node:https";
-import type { Duplex } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { usageError } from "./errors.ts";
 import { HttpError } from "./http-error.ts";
 import { CONNECT_TIMEOUT, Exchange } from "./http-exchange.ts";
@@ -23,12 +24,20 @@ export interface HttpClientOptions {
   verify_ssl?: boolean | undefined;
 }
 
+/** A body that is made while it is sent, so that it need not fit into memory. */
+export interface StreamedBody {
+  /** Its length. */
+  bytes: number;
+  /** From the beginning, each time. */
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
 export interface HttpRequest {
   method: string;
   /** Put after the path of `base_url`; begins with a slash, or is empty. */
   path: string;
   /** Sent as `application/json`, unless `headers` names another type. */
-  body?: string | undefined;
+  body?: string | StreamedBody | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
   signal?: AbortSignal | undefined;
   /** Instead of the client's. */
@@ -66,7 +75,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const underWay = new Set<Exchange>();
   let closed = false;
 
-  function send(request: HttpRequest, agent: http.Agent): http.ClientRequest {
+  function send(request: HttpRequest, agent: http.Agent, onFault: (error: unknown) => void): http.ClientRequest {
     const sent = target.request({
       agent,
       method: request.method,
@@ -75,8 +84,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       path: target.prefix + request.path + target.search,
       headers: headersFor(target.headers, request),
     });
+    if (typeof request.body === "object") sendChunks(request.body, sent, onFault);
     // As text and in one go with the headers, it leaves in one packet.
-    sent.end(request.body);
+    else sent.end(request.body);
     return sent;
   }
 
@@ -87,11 +97,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       if (signal?.aborted) return reject(signal.reason);
       if (closed) return reject(new HttpError(endpoint, { kind: "closed", reason: "the client was closed" }));
       const listeners = signal === undefined ? undefined : abortListeners(signal);
-      const exchange = new Exchange({
+      const exchange: Exchange = new Exchange({
         endpoint,
         timeout_ms: request.timeout_ms ?? timeout_ms,
         max_response_bytes,
-        send: (fresh) => send(request, fresh ? single : pool),
+        send: (fresh) => send(request, fresh ? single : pool, (error) => exchange.abort(error)),
         resolve,
         reject,
         onSettled: (settled) => {
@@ -113,6 +123,19 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   }
 
   return { endpoint: target.endpoint, request, close };
+}
+
+/** A fault of the connection the request tells by itself; one of the body is told before the request hears of it. */
+function sendChunks(body: StreamedBody, sent: http.ClientRequest, onFault: (error: unknown) => void): void {
+  async function* chunks() {
+    try {
+      yield* body.chunks();
+    } catch (error) {
+      onFault(error);
+      throw error;
+    }
+  }
+  pipeline(Readable.from(chunks(), { objectMode: false }), sent).catch(() => undefined);
 }
 
 /** The exchanges to end when a signal aborts: one listener a signal, since a run shares one over thousands of requests. */
@@ -207,7 +230,7 @@ function headersFor(shared: readonly string[], { body, headers }: HttpRequest): 
   }
   if (body !== undefined) {
     if (headers === undefined || !hasHeader(all, "content-type")) all.push("Content-Type", "application/json");
-    all.push("Content-Length", String(Buffer.byteLength(body)));
+    all.push("Content-Length", String(typeof body === "string" ? Buffer.byteLength(body) : body.bytes));
   }
   return all;
 }
