@@ -37,7 +37,10 @@ export async function runCollecting<R extends EvaluateResult>(
   keepHeapLow();
   const flags = settleResume(input);
   const { args, terminal } = input;
-  const { config, builtins } = await loadConfigFor({ args, flags, terminal, uses: what.uses });
+  const { config, builtins } = await loadConfigFor({
+    ...{ args, flags, terminal, uses: what.uses },
+    connects: flags.dryRun !== true,
+  });
   const endpoint = endpointOf(flags);
   if (endpoint) terminal.hide(userinfoSecrets(endpoint.url));
   const parts = await assemble(config, {

@@ -3,7 +3,9 @@ import { parseEnv } from "node:util";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { loadPluginsOnly } from "../config/load-plugins-only.ts";
+import type { OpenPlatform, PlatformAddress } from "../config/platform-address.ts";
 import type { Section } from "../config/schema.ts";
+import { dataDir } from "../lib/data-dir.ts";
 import { usageError } from "../lib/errors.ts";
 import { type Builtins, createBuiltins } from "../pipeline/builtin-registry.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -45,6 +47,8 @@ export interface LoadRequest {
   uses: readonly Section[];
   /** The table to check against; a new one unless given. */
   builtins?: Builtins;
+  /** The command calls what the file names: a platform that it asks for is found or started. */
+  connects?: boolean;
 }
 
 /** Reads and checks the configuration, its plugins loaded. */
@@ -57,12 +61,30 @@ export async function loadConfigFor(request: LoadRequest): Promise<{ config: Con
     registry: builtins.registry,
     env,
     uses,
-    overrides: list(flags.override).map(splitOverride),
+    overrides: [
+      ...list(flags.override).map(splitOverride),
+      ...(typeof flags.platform === "string" ? [["platform", flags.platform] as const] : []),
+    ],
     plugins: list(flags.plugin),
     modules: await publicModules(),
+    openPlatform: request.connects === true ? (asked) => openPlatform(asked, env, terminal) : undefined,
   });
   terminal.hide(config.secrets);
+  for (const { path, from, to } of config.replaced) terminal.info(`platform: ${path} is ${to}, in place of ${from}`);
   return { config, builtins };
+}
+
+/** The platform of this machine. It is used until this process ends, however it does. */
+async function openPlatform(
+  { models }: Parameters<OpenPlatform>[0],
+  env: Record<string, string | undefined>,
+  terminal: Terminal,
+): Promise<PlatformAddress> {
+  const { useEmbeddedPlatform } = await import("../pipeline/embedded-platform.ts");
+  const token = env.PAIRWRIGHT_PLATFORM_TOKEN || undefined;
+  const { origin, started } = await useEmbeddedPlatform({ dir: dataDir("pairwright", env), models, token });
+  terminal.info(`platform: ${origin}${started ? ", started for this command" : ", which runs already"}`);
+  return { entity_host: origin, datastore_host: origin, nim_url: `${origin}/nim/v1` };
 }
 
 /** The built-in components and those of `--plugin`. */

@@ -1,4 +1,5 @@
 import type { Kind, Registered } from "../registry/registry.ts";
+import type { Replacement } from "./platform-address.ts";
 import type { EvalGeneral, Finetuning, Platform, Split } from "./schema.ts";
 
 /** A component as the configuration names and sets it, with the table's row that builds it. */
@@ -44,6 +45,8 @@ export interface Config {
   finetuning: Omit<Finetuning, "output_dir"> & { output_dir: string };
   split: Split;
   platform?: Platform;
+  /** Addresses of the file that the platform's took the place of. */
+  replaced: Replacement[];
   plugins: LoadedPlugin[];
   /** Everything that counts, defaults in and secrets out, ready for `config_effective.yml`. */
   effective: Record<string, unknown>;

@@ -53,7 +53,8 @@ test("a whole file becomes components with their options, defaults in", async ()
   expect(config.llms.policy).toMatchObject({ section: "llms", kind: "llm", type: "openai" });
   expect(config.llms.policy?.options).toEqual({
     model_name: "small-model",
-    base_url: "http://localhost:1/v1",
+    // It is one of those that the platform serves.
+    base_url: "http://127.0.0.1:8711/nim/v1",
     max_retries: 10,
   });
   expect(config.ttc_strategies.judge?.kind).toBe("scorer");

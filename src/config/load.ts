@@ -4,11 +4,12 @@ import { checkPart, type Entry } from "./components.ts";
 import type { ComponentConfig, ComponentConfigs, Config, LoadedPlugin } from "./config.ts";
 import { ConfigError, type ConfigProblem, collectFaults, type Faults } from "./config-error.ts";
 import { effectiveTree, type Part } from "./effective.ts";
-import { expandVariables } from "./expand-variables.ts";
+import { type Expansion, expandVariables } from "./expand-variables.ts";
 import { display, type Layers, readLayers } from "./layers.ts";
 import { type MapNode, nodeAt, type Place, scalarsOf } from "./node.ts";
 import { isHidden } from "./original-text.ts";
 import { applyOverrides } from "./overrides.ts";
+import { type OpenPlatform, platformAsked, pointAt, USUAL_ADDRESS, withAddress } from "./platform-address.ts";
 import { loadPlugins, type PluginRequest } from "./plugins.ts";
 import { isSearchedFor, redactText, type Secrets, userinfoSecrets } from "./redact.ts";
 import { checkReferences } from "./references.ts";
@@ -30,6 +31,8 @@ export interface LoadOptions {
   cwd?: string | undefined;
   /** What plugins get when they import these names, such as this package's own: never a second copy of it. */
   modules?: Record<string, unknown> | undefined;
+  /** Finds or starts the platform that the file asks for. Without it, the address that one has unless told is put in. */
+  openPlatform?: OpenPlatform | undefined;
   /** Loads a plugin's module from its absolute path; jiti does, unless told. */
   importPlugin?: ((file: string) => Promise<unknown>) | undefined;
 }
@@ -50,7 +53,8 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Co
 
   applyOverrides(root, options.overrides ?? [], cwd, faults);
   const used = new Set<string>([...options.uses, "plugins"]);
-  expandVariables(root, (section) => used.has(section), { env: options.env, secrets, faults });
+  const { env, replaced } = await platformOf(root, options, { env: options.env, secrets, faults });
+  expandVariables(root, (section) => used.has(section), { env, secrets, faults });
   collectSecrets(root, secrets);
   await readTextFiles(root, faults);
 
@@ -69,7 +73,15 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Co
       layers.files.map((name) => display(name, cwd)),
     );
   }
-  return assembled(layers, checked, plugins, secrets);
+  return { ...assembled(layers, checked, plugins, secrets), replaced };
+}
+
+/** The environment with the platform's address in it, and what the address replaced, where the file asks for a platform. */
+async function platformOf(root: MapNode, { openPlatform }: LoadOptions, expansion: Expansion) {
+  const asked = platformAsked(root, expansion);
+  if (asked === undefined) return { env: expansion.env, replaced: [] };
+  const address = openPlatform ? await openPlatform(asked) : USUAL_ADDRESS;
+  return { env: withAddress(expansion.env, address), replaced: pointAt(root, asked, address) };
 }
 
 function collectSecrets(root: MapNode, secrets: Secrets): void {
@@ -128,7 +140,12 @@ function seenFrom(dir: string, name: string, place: Place): string | undefined {
   return path.startsWith("../") ? path : `./${path}`;
 }
 
-function assembled(layers: Layers, checked: CheckedSections, plugins: LoadedPlugin[], secrets: Secrets): Config {
+function assembled(
+  layers: Layers,
+  checked: CheckedSections,
+  plugins: LoadedPlugin[],
+  secrets: Secrets,
+): Omit<Config, "replaced"> {
   const { entries, parts } = checked;
   const file = layers.files[0] ?? "";
   const name = basename(file, extname(file));

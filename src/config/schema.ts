@@ -143,7 +143,10 @@ export type Split = z.output<typeof Split>;
 export const PlatformOptions = z.strictObject({
   _type: z.literal("embedded"),
   serves: z.array(llmRef()).default([]).describe("the llms whose base_url is the platform's"),
-  models: z.record(z.string(), z.unknown()).default({}).describe("models that the platform has, by name"),
+  models: z
+    .record(z.string().min(1), z.string().min(1))
+    .default({})
+    .describe("models that the platform has: a customization config's name -> the model's folder"),
 });
 export type Platform = z.output<typeof PlatformOptions>;
 export const Platform = z.union([z.literal("embedded"), PlatformOptions]);

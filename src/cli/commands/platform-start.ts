@@ -1,5 +1,5 @@
 import { dataDir } from "../../lib/data-dir.ts";
-import { EXIT } from "../../lib/errors.ts";
+import { codeOf, EXIT } from "../../lib/errors.ts";
 import { startPlatform } from "../../platform/start-platform.ts";
 import type { CommandRun } from "../command.ts";
 import { wholeNumber } from "../flags.ts";
@@ -15,12 +15,19 @@ export const run: CommandRun = async ({ flags, terminal }) => {
       terminal.info("stopping: running requests end first; running jobs go on at the next start. Again: stop at once"),
     () => process.exit(EXIT.interrupted),
   );
-  const platform = await startPlatform({
-    dir: textOf(flags.data) ?? dataDir("pairwright", process.env),
-    host: textOf(flags.host) ?? "127.0.0.1",
-    port: wholeNumber(flags, "port", 0) ?? PORT,
-    token,
-    log: terminal,
+  const startAt = (port: number) =>
+    startPlatform({
+      dir: textOf(flags.data) ?? dataDir("pairwright", process.env),
+      host: textOf(flags.host) ?? "127.0.0.1",
+      port,
+      token,
+      log: terminal,
+    });
+  const given = wholeNumber(flags, "port", 0);
+  const platform = await startAt(given ?? PORT).catch((error: unknown) => {
+    // Whoever had it started for a command reads from its folder where it is.
+    if (given !== undefined || flags.untilUnused !== true || codeOf(error) !== "port_taken") throw error;
+    return startAt(0);
   });
   const { origin } = platform;
   const facts = { entity_host: origin, datastore_host: origin, nim_url: `${origin}/nim/v1` };

@@ -15,7 +15,7 @@ export const run: CommandRun = async ({ args, flags, terminal }) => {
     });
   }
   const uses = ["llms", "functions", "ttc_strategies", "workflow"] as const;
-  const { config, builtins } = await loadConfigFor({ args, flags, terminal, uses });
+  const { config, builtins } = await loadConfigFor({ args, flags, terminal, uses, connects: true });
   using interrupt = onInterrupt(
     () => terminal.warn("stopping after this input; Ctrl-C again to stop at once"),
     () => terminal.warn("stopping at once; Ctrl-C again to end the process, whatever still runs"),

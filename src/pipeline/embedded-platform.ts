@@ -1,0 +1,173 @@
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../lib/clock.ts";
+import { EXIT, PairwrightError } from "../lib/errors.ts";
+
+export interface EmbeddedPlatformOptions {
+  /** The platform's data folder. */
+  dir: string;
+  /** Models that it must have: a configuration's name (`ns/name@version+type`) -> the model's folder. */
+  models: Readonly<Record<string, string>>;
+  /** What a platform asks for that listens beyond the loopback address. */
+  token?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** The platform of this machine, for as long as this process uses it. */
+export interface EmbeddedPlatform {
+  /** `http://127.0.0.1:8711`. */
+  origin: string;
+  /** Whether it was started for this user, rather than found. */
+  started: boolean;
+  /** Lets it go: a platform that was started for its users ends when the last one has left. It does so too when the process ends. */
+  release(): void;
+}
+
+const START_LIMIT_MS = 60_000;
+const OTHERS_LIMIT_MS = 2000;
+const ANSWER_LIMIT_MS = 5000;
+
+/**
+ * Finds the platform that uses a data folder, or starts one as a process of its own. Errors: `platform_not_started` with
+ * what it said, `platform_lacks_model`, `platform_needs_token`.
+ */
+export async function useEmbeddedPlatform(options: EmbeddedPlatformOptions): Promise<EmbeddedPlatform> {
+  const { dir, signal } = options;
+  const { now, sleep } = systemClock;
+  let until = now() + START_LIMIT_MS;
+  let ended: number | null | undefined;
+  for (let started = false; ; started = true) {
+    const origin = await originIn(dir);
+    const release = origin === undefined ? undefined : await hold(origin, options);
+    if (origin !== undefined && release !== undefined) {
+      await checkModels(origin, options).catch((error: unknown) => {
+        release();
+        throw error;
+      });
+      return { origin, started, release };
+    }
+    if (!started) {
+      start(options, (code) => {
+        ended = code;
+        // It ends, too, when another process started one in the same moment, which has yet to say where.
+        until = Math.min(until, now() + OTHERS_LIMIT_MS);
+      });
+    } else if (now() > until) throw await notStarted(dir, ended);
+    await sleep(50, signal);
+  }
+}
+
+async function originIn(dir: string): Promise<string | undefined> {
+  try {
+    const { origin, pid } = JSON.parse(await readFile(join(dir, "platform.json"), "utf8")) as Record<string, unknown>;
+    return typeof origin === "string" && typeof pid === "number" && isAlive(pid) ? origin : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Says that this process uses the platform; undefined where nothing answers there. The connection keeps no process alive. */
+function hold(origin: string, { token }: EmbeddedPlatformOptions): Promise<(() => void) | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = request(`${origin}/pairwright/lease`, {
+      agent: false,
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      timeout: ANSWER_LIMIT_MS,
+    });
+    asked.on("timeout", () => asked.destroy());
+    asked.on("error", () => resolve(undefined));
+    asked.on("response", (answer) => {
+      asked.setTimeout(0);
+      if (answer.statusCode === 401) {
+        asked.destroy();
+        reject(needsToken(origin));
+      } else if (answer.statusCode !== 200) {
+        asked.destroy();
+        resolve(undefined);
+      } else {
+        answer.on("error", () => undefined);
+        answer.resume();
+        answer.socket.unref();
+        resolve(() => asked.destroy());
+      }
+    });
+    asked.end();
+  });
+}
+
+/** A platform that was there before may have been started with other models. */
+async function checkModels(origin: string, { dir, models, token, signal }: EmbeddedPlatformOptions): Promise<void> {
+  for (const name of Object.keys(models)) {
+    const path = name.split("/").map(encodeURIComponent).join("/");
+    const answer = await fetch(`${origin}/v1/customization/configs/${path}`, {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      signal: AbortSignal.any([AbortSignal.timeout(ANSWER_LIMIT_MS), ...(signal ? [signal] : [])]),
+    });
+    await answer.arrayBuffer();
+    if (answer.ok) continue;
+    throw new PairwrightError({
+      code: "platform_lacks_model",
+      where: `platform.models.${name}`,
+      what: `the platform that runs on ${dir} was started without this model`,
+      fix: `stop it, so that one with all models is started; or start it with --models ${name}=${models[name]}`,
+      exit_code: EXIT.usage,
+    });
+  }
+}
+
+/** Starts a platform that outlives this process while others use it. What it says goes to `platform.log`. */
+function start({ dir, models }: EmbeddedPlatformOptions, onExit: (code: number | null) => void): void {
+  mkdirSync(dir, { recursive: true });
+  const log = openSync(join(dir, "platform.log"), "w");
+  const built = import.meta.url.endsWith(".js");
+  const program = fileURLToPath(new URL(built ? "../cli/main.js" : "../cli/main.ts", import.meta.url));
+  const flags = Object.entries(models).flatMap(([name, folder]) => ["--models", `${name}=${folder}`]);
+  const child = spawn(
+    process.execPath,
+    [
+      ...(built ? [] : ["--import", import.meta.resolve("jiti/register")]),
+      ...[program, "platform", "start", "--data", dir, "--until-unused", ...flags],
+    ],
+    { detached: true, stdio: ["ignore", log, log] },
+  );
+  closeSync(log);
+  child.once("error", () => onExit(EXIT.internal));
+  child.once("exit", onExit);
+  child.unref();
+}
+
+async function notStarted(dir: string, code: number | null | undefined): Promise<PairwrightError> {
+  const file = join(dir, "platform.log");
+  const text = await readFile(file, "utf8").catch(() => "");
+  const said = text.trim().split("\n").slice(-5).join("\n");
+  return new PairwrightError({
+    code: "platform_not_started",
+    where: dir,
+    what: `the embedded platform ${code === undefined ? "did not answer in time" : `ended with ${code}`}${said === "" ? "" : `: ${said}`}`,
+    fix: `see ${file}, or start it yourself: pairwright platform start`,
+    exit_code: EXIT.unreachable,
+  });
+}
+
+function needsToken(origin: string): PairwrightError {
+  return new PairwrightError({
+    code: "platform_needs_token",
+    where: origin,
+    what: "the platform that runs there asks for a token",
+    fix: "set PAIRWRIGHT_PLATFORM_TOKEN to the one that it was started with",
+    exit_code: EXIT.usage,
+  });
+}
