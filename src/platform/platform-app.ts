@@ -1,6 +1,9 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
+import type { Customizer } from "./customizer/customizer.ts";
 import type { DatastoreParts } from "./datastore/datastore.ts";
+import type { Deployments } from "./deployments/open-deployments.ts";
+import { datastoreRoutes } from "./datastore/datastore-routes.ts";
 import { entityRoutes } from "./entities/entity-routes.ts";
 import type { EntityStore } from "./entities/entity-store.ts";
 import { answerFaults, answerUnknownPath, detailBody, openAiBody } from "./http/fault-response.ts";
@@ -18,7 +21,9 @@ export interface AppOptions {
 export interface PlatformParts {
   entities: EntityStore;
   datastore: DatastoreParts;
+  customizer: Customizer;
   inference: GenerationParts;
+  deployments: Deployments;
   leases: Leases;
 }
 
@@ -29,9 +34,12 @@ export function platformApp(parts: PlatformParts, context: PlatformContext, { to
   app.onError((error, c) => answerFaults(bodyOf(c), context.log)(error, c));
   app.notFound((c) => answerUnknownPath(bodyOf(c))(c));
   app.use(counted(context));
-  app.use(token === undefined ? onlyThisMachine() : onlyWithToken(token, isOpen));
+  app.use(token === undefined ? onlyThisMachine() : onlyWithToken(token, (url, method) => isOpen(url) || parts.datastore.tickets.allows(url, method)));
 
   app.route("/v1", entityRoutes(parts.entities, context));
+  app.route("/v1/customization", parts.customizer.routes);
+  app.route("/", datastoreRoutes(parts.datastore, context));
+  app.route("/v1/deployment", parts.deployments.routes);
   app.route("/nim/v1", nimRoutes(parts.inference, context));
   // Beside the Entity Store's `GET /v1/models`: a client with one address for everything finds these here.
   app.route("/v1", generationRoutes(parts.inference, context));
@@ -53,7 +61,7 @@ function isInference(path: string): boolean {
   return path.startsWith("/nim/") || path === "/v1/chat/completions" || path === "/v1/completions";
 }
 
-/** What needs no token: whether the platform is there is no secret. */
+/** What needs no token: whether the platform is there is no secret. (Uploads of large files carry a ticket instead.) */
 function isOpen({ pathname }: URL): boolean {
   return pathname === "/health";
 }

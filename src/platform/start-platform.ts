@@ -5,7 +5,10 @@ import { codeOf, PairwrightError, usageError } from "../lib/errors.ts";
 import { writeFileWhole } from "../lib/files.ts";
 import { type Lock, takeLock } from "../lib/lock.ts";
 import type { Logger } from "../lib/log.ts";
+import { readBaseModels } from "./base-models.ts";
+import { openCustomizer } from "./customizer/customizer.ts";
 import { openDatastore } from "./datastore/datastore.ts";
+import { openDeployments } from "./deployments/open-deployments.ts";
 import { DEFAULT_NAMESPACE, type EntityStore, entityStore } from "./entities/entity-store.ts";
 import { serve } from "./http/serve.ts";
 import { type InferenceOptions, openInference } from "./inference/open-inference.ts";
@@ -27,6 +30,10 @@ export interface PlatformOptions {
   token?: string | undefined;
   log: Logger;
   inference?: InferenceOptions | undefined;
+  /** Model folders to train from and serve, `DIR` or `NAME=DIR`; the base models of the package's examples when not given. */
+  models?: readonly string[] | undefined;
+  /** Training jobs at a time; one unless told. */
+  max_running_jobs?: number | undefined;
 }
 
 /** A platform that answers requests. */
@@ -61,7 +68,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
 /** Opens one part after the other; each says how it is closed. */
 async function open(
-  { dir, host, port, token, log, inference: serving }: PlatformOptions,
+  { dir, host, port, token, log, inference: serving, models, max_running_jobs }: PlatformOptions,
   opened: Cleanups,
 ): Promise<Omit<Platform, "stop">> {
   const lock = await lockFolder(dir);
@@ -84,12 +91,18 @@ async function open(
   const datastore = await openDatastore(context);
   const checkout = (repo: string, revision: string, folder: string) =>
     datastore.checkout("model", repo, revision, folder);
+  const training = { models: await readBaseModels(models), max_running_jobs };
+  const customizer = openCustomizer({ entities, datastore, context }, training);
   const inference = await openInference(context, checkout, serving);
   opened.add(() => inference.pool.close());
-  const app = platformApp({ entities, datastore, inference, leases: held }, context, { token });
+  const deployments = openDeployments(inference, context);
+  opened.add(() => deployments.close());
+  const app = platformApp({ entities, datastore, customizer, inference, deployments, leases: held }, context, { token });
   const listening = await serve(app, { hostname: host, port });
   opened.add(() => listening.close(STOP_LIMIT_MS));
   opened.add(() => held.end());
+  opened.add(() => customizer.stop(STOP_LIMIT_MS));
+  customizer.begin();
   origin = listening.origin;
   // How another process finds this one.
   const address = join(dir, "platform.json");

@@ -1,0 +1,99 @@
+import { messageOf } from "../../lib/errors.ts";
+import type { DeploymentConfig, DeploymentStatus, ModelDeployment } from "../../training/wire/deployment.ts";
+import type { Inference } from "../inference/open-inference.ts";
+import type { PlatformContext } from "../platform-context.ts";
+import type { Collection, EntityKey } from "../store/collection.ts";
+import { configOf, modelOf } from "./deployed-model.ts";
+
+/** What deployments are kept in. */
+export interface DeploymentStore {
+  configs: Collection<DeploymentConfig>;
+  deployments: Collection<ModelDeployment>;
+}
+
+/** Brings deployments up and takes them down. */
+export interface Deployer {
+  /** Loads the model of a deployment that is pending, and so checks it; then the deployment is ready or failed. */
+  begin(key: EntityKey): void;
+  /** Lets the model of a deployment that is gone go. */
+  end(deployment: ModelDeployment): void;
+  /** Stops what is being loaded: the next start goes on with it. */
+  close(): Promise<void>;
+}
+
+/** Goes on with what was pending when the platform stopped; models of ready deployments are loaded when they are called. */
+export function deployer(store: DeploymentStore, { names, pool }: Inference, context: PlatformContext): Deployer {
+  const { deployments, configs } = store;
+  const { times, log, origin } = context;
+  const working = new Map<string, { stop: AbortController; done: Promise<void> }>();
+
+  function settle(key: EntityKey, status: DeploymentStatus, description: string, change: Partial<ModelDeployment>) {
+    const deployment = deployments.get(key);
+    // Deleted meanwhile.
+    if (deployment === undefined) return;
+    const status_details = { status, description };
+    deployments.put(key, { ...deployment, ...change, status_details, updated_at: times.zoned() });
+  }
+
+  async function deploy(key: EntityKey, signal: AbortSignal): Promise<void> {
+    const deployment = deployments.get(key);
+    if (deployment === undefined) return;
+    try {
+      const name = modelOf(configOf(deployment, configs));
+      if (name === undefined) throw new RangeError("the deployment's config names no model");
+      const model = names.find(name, { deployed: false });
+      // From now on it can be called: who does so waits for it.
+      settle(key, "pending", `Loading ${model.id}`, { models: [model.id] });
+      await pool.load(model, signal);
+      signal.throwIfAborted();
+      const description = `Deployment "${key.namespace}/${key.name}" serves ${model.id}.`;
+      settle(key, "ready", description, { deployed: true, url: `${origin()}/nim` });
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn(`deployment ${key.namespace}/${key.name} failed: ${messageOf(error)}`);
+      settle(key, "failed", messageOf(error), { deployed: false, url: "" });
+    }
+  }
+
+  function begin(key: EntityKey): void {
+    stopWork(key);
+    const stop = new AbortController();
+    const done = deploy(key, stop.signal);
+    working.set(idOf(key), { stop, done });
+    void done.finally(() => {
+      if (working.get(idOf(key))?.done === done) working.delete(idOf(key));
+    });
+  }
+
+  function stopWork(key: EntityKey): void {
+    working.get(idOf(key))?.stop.abort();
+    working.delete(idOf(key));
+  }
+
+  for (const deployment of deployments.all()) if (deployment.status_details.status === "pending") begin(deployment);
+
+  return {
+    begin,
+    end(deployment) {
+      stopWork(deployment);
+      const others = new Set(deployments.all().flatMap(({ models }) => models));
+      for (const id of deployment.models.filter((model) => !others.has(model))) {
+        try {
+          const model = names.find(id, { deployed: false });
+          void pool.unload(model).catch((error: unknown) => log.warn(`${id}: ${messageOf(error)}`));
+        } catch (error) {
+          log.debug(`${id} is gone already: ${messageOf(error)}`);
+        }
+      }
+    },
+    async close() {
+      const all = [...working.values()];
+      for (const { stop } of all) stop.abort();
+      await Promise.all(all.map(({ done }) => done));
+    },
+  };
+}
+
+function idOf({ namespace, name }: EntityKey): string {
+  return `${namespace}/${name}`;
+}
