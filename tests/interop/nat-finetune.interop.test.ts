@@ -20,7 +20,7 @@ interface Job {
 }
 
 /** What it plays to collect pairs, and what it is measured in. */
-const TRAINING_GAMES = makeGames(60, 1);
+const TRAINING_GAMES = makeGames(240, 1);
 const EVALUATION_GAMES = makeGames(150, 2);
 
 describe.skipIf(env === null)(`the Python toolkit, nvidia-nat 1.9.0 ${skip ?? ""}`, () => {
