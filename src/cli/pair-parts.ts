@@ -47,7 +47,8 @@ export async function pairPartsFor(
 
   const options = builderOptions(flags);
   if (Object.keys(options).length > 0) config = withBuilderOptions(config, builtins.registry, options);
-  const parts = assemblePairsAlone(config, { builtins, log: terminal });
+  const training_type = oneOf(flags, "trainingType", ["dpo", "sft"]);
+  const parts = assemblePairsAlone(config, { builtins, log: terminal }, training_type);
   const by = oneOf(flags, "by", ["auto", "example", "prompt", "group"]);
   const validation = number(flags, "validation");
   if (validation !== undefined && validation >= 1) {

@@ -1,7 +1,7 @@
 import type { ComponentConfig, Config } from "../config/config.ts";
 import { usageError } from "../lib/errors.ts";
 import type { Built, Kind, Registry } from "../registry/registry.ts";
-import type { Trainer, TrainerAdapter } from "../registry/training.ts";
+import type { DatasetFormat, Trainer, TrainerAdapter, TrajectoryBuilder } from "../registry/training.ts";
 import { componentPart } from "./component-part.ts";
 import type { PairParts } from "./parts.ts";
 
@@ -28,36 +28,54 @@ export type PairConfig = Pick<Config, "split" | "trajectory_builders" | "trainer
   finetuning: Pick<Config["finetuning"], "trajectory_builder" | "trainer" | "trainer_adapter">;
 };
 
-/** Builder, trainer and adapter as `finetuning:` names them; else the only one there is; else the usual settings. */
-export function assemblePairs(config: PairConfig, registry: Registry, build: Build): PairParts {
+/**
+ * Builder, trainer and adapter as `finetuning:` names them; else the only one there is; else the usual settings.
+ * `training_type` replaces that of the adapter.
+ */
+export function assemblePairs(
+  config: PairConfig,
+  registry: Registry,
+  build: Build,
+  training_type?: PairParts["training_type"],
+): PairParts {
   const { finetuning, split } = config;
-  const builder = chosen(config, "trajectory_builders", finetuning.trajectory_builder);
+  const named = chosen(config, "trajectory_builders", finetuning.trajectory_builder);
+  const builder = named ?? componentPart(registry, { kind: "trajectory_builder", type: "dpo_traj_builder" });
   const trainer = chosen(config, "trainers", finetuning.trainer);
   const adapter = chosen(config, "trainer_adapters", finetuning.trainer_adapter);
 
   const collection = trainer ? build(trainer, "trainer").collection : USUAL_COLLECTION;
   const rows = adapter ? build(adapter, "trainer_adapter").dataset : USUAL_ROWS;
-  if (rows.training_type === "sft") {
-    throw usageError({
-      code: "sft_rows",
-      where: `trainer_adapters.${adapter?.name}.hyperparameters.training_type`,
-      what: "rows for supervised fine-tuning are not written by this version; collecting makes preference pairs",
-      fix: "set training_type: dpo",
-    });
-  }
-  return {
-    builder: build(
-      builder ?? componentPart(registry, { kind: "trajectory_builder", type: "dpo_traj_builder" }),
-      "trajectory_builder",
-    ),
+  const parts: PairParts = {
+    builder: build(builder, "trajectory_builder"),
     deduplicate_pairs: collection.deduplicate_pairs,
     max_pairs: collection.max_pairs,
     format: build(componentPart(registry, { kind: "format", type: rows.format }), "format"),
     format_name: rows.format,
     use_full_message_history: rows.use_full_message_history,
+    training_type: training_type ?? rows.training_type,
     split,
     dataset_output_dir: rows.dataset_output_dir,
   };
+  if (parts.training_type === "sft") requireCompletions(parts, builder.type);
+  return parts;
+}
+
+/** Before anything is collected: rows of a kind that nobody can make would come to none. */
+function requireCompletions({ builder, format, format_name }: PairParts, builder_type: string): void {
+  const needed: [string, keyof TrajectoryBuilder | keyof DatasetFormat, boolean][] = [
+    [`trajectory builder ${builder_type}`, "bestOf", builder.bestOf !== undefined],
+    [`format ${format_name}`, "completionRow", format.completionRow !== undefined],
+  ];
+  for (const [where, method, isThere] of needed) {
+    if (isThere) continue;
+    throw usageError({
+      code: "sft_rows",
+      where,
+      what: `it makes no rows for supervised fine-tuning: it has no ${method}`,
+      fix: `set training_type: dpo, or give it ${method}`,
+    });
+  }
 }
 
 function chosen(

@@ -92,8 +92,9 @@ async function openCache({ builtins }: AssembleOptions, config: Config): Promise
 export function assemblePairsAlone(
   config: PairConfig,
   { builtins, log }: { builtins: Builtins; log: Logger },
+  training_type?: PairParts["training_type"],
 ): PairParts {
-  return assemblePairs(config, builtins.registry, (part, kind) => buildAlone(part, kind, log));
+  return assemblePairs(config, builtins.registry, (part, kind) => buildAlone(part, kind, log), training_type);
 }
 
 interface Builder {

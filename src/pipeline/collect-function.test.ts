@@ -51,6 +51,32 @@ test("collects from rows and a function, with no configuration file", async () =
   }
 });
 
+test("for supervised fine-tuning the data set holds each turn's best reply", async () => {
+  const { run_dir, pairs } = await collect({
+    dataset: rows,
+    workflow: shorterIsBetter,
+    output_dir: dir,
+    training_type: "sft",
+  });
+  expect(pairs).toMatchObject({ training_type: "sft", skipped: {} });
+  const lines: { prompt: string; completion: string }[] = [];
+  for (const side of ["training", "validation"]) {
+    const text = await readFile(join(run_dir, `dataset/${side}_file.jsonl`), "utf8");
+    lines.push(
+      ...text
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => JSON.parse(line)),
+    );
+  }
+  expect(lines.map(({ prompt }) => prompt).sort()).toEqual(rows.map(({ question }) => question));
+  for (const { chosen, prompt, rejected } of await pairsOf(run_dir)) {
+    const best = lines.find((line) => line.prompt === prompt[0]?.content)?.completion ?? "";
+    expect(best.length).toBeLessThanOrEqual(String(chosen[0]?.content).length);
+    expect(best.length).toBeLessThan(String(rejected[0]?.content).length);
+  }
+});
+
 test("the same seed gives the same pairs byte for byte, whatever the concurrency; another seed gives others", async () => {
   const bytes: string[] = [];
   for (const [index, options] of [{ max_concurrency: 1 }, { max_concurrency: 6 }, { seed: 1 }].entries()) {

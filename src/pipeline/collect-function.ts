@@ -28,6 +28,8 @@ export interface CollectOptions {
   deduplicate_pairs?: boolean;
   max_pairs?: number | null;
   use_full_message_history?: boolean;
+  /** `sft`: the data-set files hold each turn's best reply, `{prompt, completion}`; `dpo` unless told. */
+  training_type?: "dpo" | "sft";
   /** `./.tmp/pairwright/collect` unless told. */
   output_dir?: string;
   max_concurrency?: number;
@@ -94,6 +96,7 @@ function partsOf(options: CollectOptions, builtins: Builtins, log: Logger): Part
       split: { validation: 0.2, by: "auto", ...options.split },
     },
     { builtins, log },
+    options.training_type,
   );
   return {
     workflow: { name: options.workflow.name || "workflow", run: options.workflow },

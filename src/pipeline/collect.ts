@@ -2,7 +2,7 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { diskError } from "./disk-error.ts";
 import { completedAt, type EvaluateResult, evaluateInto } from "./evaluate.ts";
-import { buildPairs, type PairsSummary } from "./pairs/build-pairs.ts";
+import { buildPairs, isEmpty, type PairsSummary } from "./pairs/build-pairs.ts";
 import type { Parts } from "./parts.ts";
 import type { RunFolder } from "./run-folder.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -33,7 +33,7 @@ export async function collectParts(parts: Parts, options: RunOptions): Promise<C
       // Threads have heaps of their own, and this process has grown one already.
       threads: 0,
     });
-    if (pairs.pairs > 0) await recordSplit(parts.output_dir, pairs.split);
+    if (!isEmpty(pairs)) await recordSplit(parts.output_dir, pairs.split);
     const { turns, candidates, training, validation, skipped } = pairs;
     await folder.update({
       missing: { ...folder.manifest.missing, ...skipped },

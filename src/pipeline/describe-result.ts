@@ -2,7 +2,7 @@ import { summaryTable } from "../evaluation/table.ts";
 import { EXIT, PairwrightError } from "../lib/errors.ts";
 import type { Estimate } from "./estimate.ts";
 import type { EvaluateResult } from "./evaluate.ts";
-import type { PairsSummary } from "./pairs/build-pairs.ts";
+import { isEmpty, type PairsSummary } from "./pairs/build-pairs.ts";
 
 /** What came of a run, for people: counts, scores, usage, and where it lies. */
 export function describeScores(result: EvaluateResult): string {
@@ -21,14 +21,14 @@ export function describePairs(pairs: PairsSummary, run_dir: string): string {
   const lost = Object.entries(pairs.lost_fields);
   return [
     "",
-    `${pairs.candidates} candidates in ${pairs.turns} turns -> ${pairs.pairs} pairs -> ${pairs.training} training, ${pairs.validation} validation rows (split by ${pairs.split.by})`,
+    `${pairs.candidates} candidates in ${pairs.turns} turns -> ${pairs.pairs} pairs${pairs.training_type === "sft" ? "; best replies" : ""} -> ${pairs.training} training, ${pairs.validation} validation rows (split by ${pairs.split.by})`,
     `turns without signal: ${pairs.turns_without_signal} of ${pairs.turns}; candidates that no model sampled: ${pairs.off_policy_candidates}; pairs per 1,000 tokens: ${pairs.pairs_per_1000_tokens?.toFixed(2) ?? "unknown"}`,
     ...(reasons.length > 0 ? [`left out: ${reasons.map(([reason, n]) => `${reason} ${n}`).join(", ")}`] : []),
     ...(lost.length > 0
       ? [`not held by this row format: ${lost.map(([field, n]) => `${field} ${n}`).join(", ")}`]
       : []),
     ...pairs.warnings.map((warning) => `warning: ${warning}`),
-    ...(pairs.pairs === 0
+    ...(isEmpty(pairs)
       ? []
       : [
           `pairs: ${run_dir}/pairs.jsonl`,
@@ -47,16 +47,19 @@ export function faultOf({ examples, completed, errors, pairs }: { pairs?: PairsS
       fix: 'the warnings above and "error" in runs.jsonl say why; mend it and go on with --resume',
     });
   }
-  return pairs?.pairs === 0 ? noPairs(pairs) : undefined;
+  return pairs && faultOfPairs(pairs);
 }
 
-/** The error of a build without pairs, with the advice that fits the main reason. */
-export function noPairs({ skipped, turns }: PairsSummary): PairwrightError {
+/** What to do about a build without the pairs, or for supervised fine-tuning without the rows, that it is for. */
+export function faultOfPairs(summary: PairsSummary): PairwrightError | undefined {
+  if (summary.training_type === "dpo") return summary.pairs === 0 ? noPairs(summary) : undefined;
+  return summary.training + summary.validation === 0 ? noRows(summary) : undefined;
+}
+
+/** With the advice that fits the main reason. */
+function noPairs({ skipped, turns }: PairsSummary): PairwrightError {
   const [reason] = Object.entries(skipped).sort(([, a], [, b]) => b - a)[0] ?? [];
-  const fix =
-    turns === 0
-      ? "no candidates are recorded under the builder's step name: check ttc_step_name, and that the workflow calls context.choose"
-      : ((reason && ADVICE[reason]) ?? "the reasons above say what was left out");
+  const fix = turns === 0 ? NO_TURNS : ((reason && ADVICE[reason]) ?? "the reasons above say what was left out");
   return new PairwrightError({
     code: "no_pairs",
     what: "no preference pairs were generated",
@@ -64,6 +67,21 @@ export function noPairs({ skipped, turns }: PairsSummary): PairwrightError {
     exit_code: EXIT.no_pairs,
   });
 }
+
+function noRows({ skipped, turns }: PairsSummary): PairwrightError {
+  const unfit =
+    'no reply is scored, whole and not empty: "reason", "error" and "finish_reason" of the candidates in runs.jsonl say why';
+  const unwritable = "the replies are more than one message of text, such as calls of tools: set training_type: dpo";
+  return new PairwrightError({
+    code: "no_rows",
+    what: "no rows for supervised fine-tuning were generated",
+    fix: turns === 0 ? NO_TURNS : (skipped.unwritable_row ?? 0) > (skipped.no_completion ?? 0) ? unwritable : unfit,
+    exit_code: EXIT.no_pairs,
+  });
+}
+
+const NO_TURNS =
+  "no candidates are recorded under the builder's step name: check ttc_step_name, and that the workflow calls context.choose";
 
 const ADVICE: Record<string, string> = {
   equal_scores: "the scorer gave equal scores: sample more or more varied candidates, or score more finely",

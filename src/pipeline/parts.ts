@@ -37,6 +37,8 @@ export interface PairParts {
   use_full_message_history: boolean;
   /** `group_key` is the field of a data-set row that holds its group. */
   split: SplitOptions & { group_key?: string | undefined };
+  /** What the data-set files are for: a row a pair, or a row a turn. */
+  training_type: "dpo" | "sft";
   /** A further folder that gets the data-set files. */
   dataset_output_dir: string | null;
 }

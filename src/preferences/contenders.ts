@@ -31,7 +31,7 @@ export function contenderGroups(
 ): Contender[][] {
   const groups: Contender[][] = [];
   for (const candidate of candidates) {
-    const reason = whyNot(candidate, policyOnly);
+    const reason = whyNoContender(candidate, policyOnly);
     if (reason !== undefined) skipped[reason] = (skipped[reason] ?? 0) + 1;
     else addTo(groups, candidate);
   }
@@ -43,7 +43,8 @@ export function contenderGroups(
   });
 }
 
-function whyNot(candidate: CandidateRecord, policyOnly: boolean): string | undefined {
+/** Why a candidate may stand in no pair, as `contenderGroups` counts it; `undefined` when it may. */
+export function whyNoContender(candidate: CandidateRecord, policyOnly: boolean): string | undefined {
   if (policyOnly && candidate.model === null) return "not_policy";
   if (candidate.completion.length === 0 || isBlank(candidate.completion)) return "empty";
   if (!Number.isFinite(candidate.score)) return "unscored";

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import type { TurnRecord } from "../records/candidate.ts";
+import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
 import type { UnsplitPair } from "../records/pair.ts";
 import type { Component } from "../registry/registry.ts";
 import type { SkipCounts, TrajectoryBuilder } from "../registry/training.ts";
+import { bestCandidate } from "./best-candidate.ts";
 import { type Contender, contenderGroups } from "./contenders.ts";
 import { pairId, questionHash } from "./content.ts";
 
@@ -95,6 +96,11 @@ export class DpoTrajBuilder implements TrajectoryBuilder {
     return capped(couples, this.#options.max_pairs_per_turn, skipped).map((couple) =>
       pairOf(turn, couple, this.#options.reward_from_score_diff, questions),
     );
+  }
+
+  /** Of one candidate, too: what makes no pair may still be learned. */
+  bestOf({ candidates }: TurnRecord): CandidateRecord | undefined {
+    return bestCandidate(candidates, this.#options.policy_candidates_only);
   }
 }
 

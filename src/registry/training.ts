@@ -1,4 +1,5 @@
-import type { TurnRecord } from "../records/candidate.ts";
+import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
+import type { Message, Tool } from "../records/message.ts";
 import type { PreferencePair, UnsplitPair } from "../records/pair.ts";
 import type { BrokenRollout, RolloutRecord } from "../records/rollout.ts";
 
@@ -12,6 +13,11 @@ export interface TrajectoryBuilder {
   readonly contradictions: "drop" | "keep";
   /** The pairs of one group, in a fixed order; whatever is left out is counted in `skipped` by reason. */
   pairsOf(turn: TurnRecord, skipped: SkipCounts): UnsplitPair[];
+  /**
+   * The reply of a group that supervised fine-tuning is to learn, `undefined` when none is fit for it. Absent: this
+   * builder makes pairs alone.
+   */
+  bestOf?(turn: TurnRecord): CandidateRecord | undefined;
 }
 
 /** Reason -> how many. */
@@ -56,6 +62,13 @@ export interface FormatOptions {
 /** A preference as a row of some format holds it: what the row does not say is absent. */
 export type ReadPair = Pick<PreferencePair, "prompt" | "chosen" | "rejected"> & Partial<PreferencePair>;
 
+/** What supervised fine-tuning learns: a reply to a prompt. */
+export interface Completion {
+  prompt: Message[];
+  completion: Message[];
+  tools?: Tool[] | undefined;
+}
+
 /** Writes pairs as rows of one training tool's format, and reads such rows. */
 export interface DatasetFormat {
   /** What no row of this format holds, whatever the pair: `scores`, `provenance`, `history`… */
@@ -64,6 +77,8 @@ export interface DatasetFormat {
   prompt(pair: ReadPair, options: FormatOptions): unknown;
   /** The row, and the names of what it could not hold; `row` is null when the pair cannot be written at all. */
   row(pair: ReadPair, options: FormatOptions): { row: Record<string, unknown> | null; lost: string[] };
+  /** The same for a row of supervised fine-tuning. Absent: the format has no such rows. */
+  completionRow?(completion: Completion, options: FormatOptions): ReturnType<DatasetFormat["row"]>;
   /** The pair that a row of this format holds; `undefined` when it is a row of another format. Absent: not read. */
   read?(row: unknown): ReadPair | BrokenRollout | undefined;
 }

@@ -1,6 +1,6 @@
 import { EXIT } from "../../lib/errors.ts";
 import { collectParts } from "../../pipeline/collect.ts";
-import { describePairs } from "../../pipeline/describe-result.ts";
+import { describePairs, faultOfPairs } from "../../pipeline/describe-result.ts";
 import { runCollecting } from "../collecting.ts";
 import type { CommandRun } from "../command.ts";
 
@@ -16,5 +16,5 @@ export const run: CommandRun = (input) =>
           : undefined
         : "a shard stops here: join all of them with `pairwright pairs merge RUN… --output DIR`, which makes the pairs",
     json: ({ pairs, ...result }) => ({ ...result, ...pairs }),
-    exitCode: ({ pairs }) => (pairs?.pairs === 0 ? EXIT.no_pairs : EXIT.ok),
+    exitCode: ({ pairs }) => (pairs && faultOfPairs(pairs))?.exit_code ?? EXIT.ok,
   });

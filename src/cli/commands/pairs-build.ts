@@ -1,5 +1,5 @@
 import { EXIT } from "../../lib/errors.ts";
-import { describePairs, noPairs } from "../../pipeline/describe-result.ts";
+import { describePairs, faultOfPairs } from "../../pipeline/describe-result.ts";
 import { rebuildPairs } from "../../pipeline/pairs/rebuild.ts";
 import { rescorer } from "../../pipeline/pairs/rescore.ts";
 import type { CommandRun } from "../command.ts";
@@ -19,7 +19,8 @@ export const run: CommandRun = async (input) => {
   });
   const summary = { ...built, warnings: [...warnings, ...built.warnings] };
   terminal.print(describePairs(summary, summary.output));
-  if (summary.pairs === 0) terminal.fault(noPairs(summary));
+  const fault = faultOfPairs(summary);
+  if (fault) terminal.fault(fault);
   terminal.result(summary);
-  return summary.pairs === 0 ? EXIT.no_pairs : EXIT.ok;
+  return fault?.exit_code ?? EXIT.ok;
 };

@@ -1,5 +1,5 @@
 import { EXIT } from "../../lib/errors.ts";
-import { counted, describePairs, noPairs } from "../../pipeline/describe-result.ts";
+import { counted, describePairs, faultOfPairs } from "../../pipeline/describe-result.ts";
 import { mergeRuns } from "../../pipeline/pairs/merge-runs.ts";
 import type { CommandRun } from "../command.ts";
 import { pairPartsFor } from "../pair-parts.ts";
@@ -16,7 +16,8 @@ export const run: CommandRun = async (input) => {
     `${counted(merged.merged, "run")} of examples from ${counted(args.length, "folder")} merged into ${output}`,
   );
   terminal.print(describePairs(merged.pairs, output));
-  if (merged.pairs.pairs === 0) terminal.fault(noPairs(merged.pairs));
+  const fault = faultOfPairs(merged.pairs);
+  if (fault) terminal.fault(fault);
   terminal.result({ ...merged, runs: args.length, summary: merged.pairs, pairs: merged.pairs.pairs });
-  return merged.pairs.pairs === 0 ? EXIT.no_pairs : EXIT.ok;
+  return fault?.exit_code ?? EXIT.ok;
 };

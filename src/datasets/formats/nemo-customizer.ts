@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Message, textOf } from "../../records/message.ts";
-import type { ReadPair } from "../../registry/training.ts";
+import type { Completion, DatasetFormat, ReadPair } from "../../registry/training.ts";
 import { isOfTool, losesParts, replyText, whyNoText } from "./reply-text.ts";
 
 /** How a row's prompt is written. */
@@ -36,6 +36,12 @@ export const nemoCustomizer = {
       row: { prompt: nemoCustomizer.prompt(pair, options), chosen_response: chosen, rejected_response: rejected },
       lost: lostOf(pair, options),
     };
+  },
+
+  /** `{prompt, completion}`: such a row holds of a reply what a row for DPO holds of a chosen one. */
+  completionRow({ prompt, completion, tools }: Completion, options: Options): ReturnType<DatasetFormat["row"]> {
+    const { row, lost } = nemoCustomizer.row({ prompt, chosen: completion, rejected: completion, tools }, options);
+    return { row: row && { prompt: row.prompt, completion: row.chosen_response }, lost };
   },
 };
 

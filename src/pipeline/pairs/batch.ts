@@ -1,92 +1,53 @@
-import { SideFinder, type SplitOptions } from "../../datasets/split.ts";
+import { type Side, SideFinder, type SplitFacts, type SplitOptions } from "../../datasets/split.ts";
 import { hashFraction } from "../../lib/hash.ts";
+import type { Key } from "../../lib/key-table.ts";
+import { quickHash } from "../../lib/quick-hash.ts";
 import { turnsOf } from "../../preferences/candidates.ts";
+import { contentOf } from "../../preferences/content.ts";
+import type { CandidateRecord, CandidateSource } from "../../records/candidate.ts";
 import type { UnsplitPair } from "../../records/pair.ts";
 import type { RunRecord } from "../../records/run.ts";
-import type { DatasetFormat, FormatOptions, TrajectoryBuilder } from "../../registry/training.ts";
+import type { DatasetFormat, FormatOptions, ReadPair, TrajectoryBuilder } from "../../registry/training.ts";
+import { EntryFacts, FLAG, type PairBatch, WIDTH } from "./entries.ts";
 import { LineBuffer } from "./lines.ts";
 import { PairTexts } from "./text.ts";
 import { countRun, noYield, type PairYield } from "./yield.ts";
 
-/** What is known of each pair, as unsigned 32-bit numbers, one after another. */
-export const COLUMNS = {
-  prompt_hi: 0,
-  prompt_lo: 1,
-  chosen_hi: 2,
-  chosen_lo: 3,
-  rejected_hi: 4,
-  rejected_lo: 5,
-  /** The prompt as a row holds it. */
-  row_prompt_hi: 6,
-  row_prompt_lo: 7,
-  example: 8,
-  flags: 9,
-  pair_bytes: 10,
-  row_bytes: 11,
-  /** 52 bits of the draw that decides whether `max_pairs` keeps the pair. */
-  draw_hi: 12,
-  draw_lo: 13,
-  /** Which entry of the batch's `lost`, from 1; 0 for a row that leaves nothing out. */
-  lost: 14,
-} as const;
-export const WIDTH = 15;
-
-export const FLAG = {
-  has_row: 1,
-  own_validation: 2,
-  prompt_validation: 4,
-  /** The side as which the pair was written. */
-  guessed_validation: 8,
-} as const;
-
 const BYTES = 1 << 20;
-
-/** The pairs of some runs as lines, and what decides over them together with all others. */
-export interface PairBatch {
-  size: number;
-  /** `WIDTH` numbers a pair. */
-  facts: Uint32Array;
-  pairs: Uint8Array;
-  /** Rows, on the side that their pairs will most likely have. */
-  training: Uint8Array;
-  validation: Uint8Array;
-  /** What rows leave out: each set of names that occurs, once. */
-  lost: readonly (readonly string[])[];
-  found: PairYield;
-}
+const NO_KEY: Key = { hi: 0, lo: 0 };
 
 /** How pairs are made and written. */
 export interface BatchOptions extends FormatOptions {
   builder: TrajectoryBuilder;
   format: DatasetFormat;
+  /** `sft`: rows hold the best reply of each group, and pairs have none. */
+  training_type: "dpo" | "sft";
   split: SplitOptions;
   max_pairs: number | null;
   seed: number;
 }
+
+/** The example that something comes from, and the group of its data-set row. */
+export type Origin = Pick<CandidateSource, "example_id" | "group">;
 
 /** Turns runs into batches of lines. Its memory is used again for the next batch: take what `batch` gives before. */
 export class PairBatcher {
   readonly #options: BatchOptions;
   readonly #sides: SideFinder;
   readonly #texts = new PairTexts();
+  readonly #facts = new EntryFacts();
   readonly #pairs: LineBuffer;
   readonly #training: LineBuffer;
   readonly #validation: LineBuffer;
-  #facts = new Uint32Array(1024 * WIDTH);
-  #size = 0;
   #found = noYield();
   #lost: string[][] = [];
-  readonly #written = (pair: UnsplitPair) => this.#options.format.prompt(pair, this.#options);
+  readonly #written = (pair: ReadPair) => this.#options.format.prompt(pair, this.#options);
 
   constructor(options: BatchOptions) {
     this.#options = options;
     this.#sides = new SideFinder(options.split);
-    const pairLength = (pair: number, bytes: number) => {
-      this.#facts[pair * WIDTH + COLUMNS.pair_bytes] = bytes;
-    };
-    const rowLength = (pair: number, bytes: number) => {
-      this.#facts[pair * WIDTH + COLUMNS.row_bytes] = bytes;
-    };
+    const pairLength = (entry: number, bytes: number) => this.#facts.setBytes(entry, "pair_bytes", bytes);
+    const rowLength = (entry: number, bytes: number) => this.#facts.setBytes(entry, "row_bytes", bytes);
     this.#pairs = new LineBuffer(BYTES, pairLength);
     this.#training = new LineBuffer(BYTES / 2, rowLength);
     this.#validation = new LineBuffer(BYTES / 4, rowLength);
@@ -102,7 +63,7 @@ export class PairBatcher {
     return this.#found;
   }
 
-  /** The pairs of a run, turn by turn. */
+  /** All of a run, turn by turn. */
   addRun(run: RunRecord): void {
     const { builder } = this.#options;
     const turns = turnsOf(run, builder.step_name, this.#found.skipped);
@@ -110,48 +71,63 @@ export class PairBatcher {
     for (const turn of turns) {
       this.nextTurn();
       for (const pair of builder.pairsOf(turn, this.#found.skipped)) this.addPair(pair, turn.source.group);
+      if (this.#options.training_type === "sft") this.addBest(builder.bestOf?.(turn), turn.source);
     }
   }
 
-  /** The next pairs share no prompt and no reply with those before. Only speed depends on it. */
+  /** What comes next shares no prompt and no reply with what came before. Only speed depends on it. */
   nextTurn(): void {
     this.#texts.nextTurn();
   }
 
   /** A pair, and the group of its data-set row. */
   addPair(pair: UnsplitPair, group: string | undefined): void {
-    const { format, split } = this.#options;
+    const { format, training_type, max_pairs, seed } = this.#options;
     const texts = this.#texts;
-    const item = { example_id: pair.example_id, group, prompt_hash: texts.hashOf(pair, this.#written) };
-    const { prompt, example, own, prompts } = this.#sides.factsOf(item);
-    const guess = split.by === "prompt" ? prompts : own;
-    const at = this.#roomForFacts();
-    const facts = this.#facts;
-    this.#pairs.add(texts.pairLine(pair, guess), this.#size);
-    const { row, lost } = format.row(pair, this.#options);
-    facts[at + COLUMNS.row_bytes] = 0;
-    if (row !== null) (guess === "training" ? this.#training : this.#validation).add(texts.rowLine(row), this.#size);
+    const prompt_hash = texts.hashOf(pair, this.#written);
+    const split = this.#sides.factsOf({ example_id: pair.example_id, group, prompt_hash });
+    const side = this.#guess(split);
+    const { row, lost } = training_type === "dpo" ? format.row(pair, this.#options) : NO_ROW;
+    const hasRow = row !== null ? FLAG.has_row : training_type === "dpo" ? FLAG.unwritable_row : 0;
+    const entry = this.#facts.add({
+      prompt: texts.questionKeyOf(pair),
+      chosen: texts.keyOf(pair.chosen),
+      rejected: texts.keyOf(pair.rejected),
+      split,
+      flags: FLAG.has_pair | hasRow | guessFlag(side),
+      lost: this.#placeOf(lost),
+    });
+    if (max_pairs !== null) this.#facts.setDraw(entry, hashFraction("max_pairs", seed, pair.pair_id));
+    this.#pairs.add(texts.pairLine(pair, side), entry);
+    if (row !== null) this.#rows(side).add(texts.rowLine(row), entry);
+  }
 
-    const asked = texts.questionKeyOf(pair);
-    facts[at + COLUMNS.prompt_hi] = asked.hi;
-    facts[at + COLUMNS.prompt_lo] = asked.lo;
-    const chosen = texts.keyOf(pair.chosen);
-    facts[at + COLUMNS.chosen_hi] = chosen.hi;
-    facts[at + COLUMNS.chosen_lo] = chosen.lo;
-    const rejected = texts.keyOf(pair.rejected);
-    facts[at + COLUMNS.rejected_hi] = rejected.hi;
-    facts[at + COLUMNS.rejected_lo] = rejected.lo;
-    facts[at + COLUMNS.row_prompt_hi] = prompt.hi;
-    facts[at + COLUMNS.row_prompt_lo] = prompt.lo;
-    facts[at + COLUMNS.example] = example;
-    facts[at + COLUMNS.flags] =
-      (row === null ? 0 : FLAG.has_row) |
-      (own === "validation" ? FLAG.own_validation : 0) |
-      (prompts === "validation" ? FLAG.prompt_validation : 0) |
-      (guess === "validation" ? FLAG.guessed_validation : 0);
-    facts[at + COLUMNS.lost] = lost.length === 0 ? 0 : this.#placeOf(lost);
-    if (this.#options.max_pairs !== null) this.#draw(pair.pair_id, at);
-    this.#size += 1;
+  /** The best reply of a group of candidates, as a row of its own; `undefined` when it has none. */
+  addBest(best: CandidateRecord | undefined, { example_id, group }: Origin): void {
+    const { format, max_pairs, seed } = this.#options;
+    if (best === undefined) {
+      const { skipped } = this.#found;
+      skipped.no_completion = (skipped.no_completion ?? 0) + 1;
+      return;
+    }
+    const { prompt, completion, tools } = best;
+    const prompt_hash = this.#texts.hashOf({ prompt, chosen: completion, rejected: [], tools }, this.#written);
+    const split = this.#sides.factsOf({ example_id, group, prompt_hash });
+    const side = this.#guess(split);
+    const { row, lost } = format.completionRow?.({ prompt, completion, tools }, this.#options) ?? NO_ROW;
+    const line = row === null ? undefined : this.#texts.rowLine(row);
+    // Rows are equal when they are written alike: what a row does not hold tells nobody that there are two.
+    const said = line ?? contentOf(completion);
+    const entry = this.#facts.add({
+      prompt: split.prompt,
+      chosen: quickHash(said),
+      rejected: NO_KEY,
+      split,
+      flags: (line === undefined ? FLAG.unwritable_row : FLAG.has_row) | guessFlag(side),
+      lost: this.#placeOf(lost),
+    });
+    if (max_pairs !== null) this.#facts.setDraw(entry, hashFraction("max_pairs", seed, prompt_hash, said));
+    if (line !== undefined) this.#rows(side).add(line, entry);
   }
 
   /** All since the last batch. */
@@ -162,14 +138,9 @@ export class PairBatcher {
       training: this.#training.bytes(),
       validation: this.#validation.bytes(),
     };
-    const batch = {
-      size: this.#size,
-      facts: this.#facts.subarray(0, this.#size * WIDTH),
-      ...lines,
-      lost: this.#lost,
-      found: this.#found,
-    };
-    this.#size = 0;
+    const { size } = this.#facts;
+    const batch = { size, facts: this.#facts.numbers(), ...lines, lost: this.#lost, found: this.#found };
+    this.#facts.clear();
     this.#lost = [];
     this.#found = noYield();
     for (const buffer of [this.#pairs, this.#training, this.#validation]) buffer.clear();
@@ -178,32 +149,32 @@ export class PairBatcher {
 
   /** Begins the next batch in the memory of one that was taken over, since that of the last one was given away. */
   useMemory([facts, pairs, training, validation]: BatchMemory): void {
-    this.#facts = new Uint32Array(facts);
+    this.#facts.useMemory(facts);
     this.#pairs.useMemory(pairs);
     this.#training.useMemory(training);
     this.#validation.useMemory(validation);
   }
 
+  /** The side that something most likely has. */
+  #guess({ own, prompts }: SplitFacts): Side {
+    return this.#options.split.by === "prompt" ? prompts : own;
+  }
+
+  #rows(side: Side): LineBuffer {
+    return side === "training" ? this.#training : this.#validation;
+  }
+
   #placeOf(lost: string[]): number {
+    if (lost.length === 0) return 0;
     const known = this.#lost.findIndex((names) => names.length === lost.length && names.every((n, i) => n === lost[i]));
     return known === -1 ? this.#lost.push(lost) : known + 1;
   }
+}
 
-  #roomForFacts(): number {
-    const at = this.#size * WIDTH;
-    if (at + WIDTH > this.#facts.length) {
-      const bigger = new Uint32Array(this.#facts.length * 2);
-      bigger.set(this.#facts);
-      this.#facts = bigger;
-    }
-    return at;
-  }
+const NO_ROW: ReturnType<DatasetFormat["row"]> = { row: null, lost: [] };
 
-  #draw(pair_id: string, at: number): void {
-    const draw = hashFraction("max_pairs", this.#options.seed, pair_id) * 2 ** 26;
-    this.#facts[at + COLUMNS.draw_hi] = Math.floor(draw);
-    this.#facts[at + COLUMNS.draw_lo] = (draw - Math.floor(draw)) * 2 ** 26;
-  }
+function guessFlag(side: Side): number {
+  return side === "validation" ? FLAG.guessed_validation : 0;
 }
 
 /** The memory of a batch's facts and lines, for as long as they are of use to somebody else. */

@@ -5,9 +5,10 @@ import { writeFileWhole } from "../../lib/files.ts";
 import { turnsOf } from "../../preferences/candidates.ts";
 import type { DatasetFormat, SkipCounts, TrajectoryBuilder } from "../../registry/training.ts";
 import { type SplitBefore, splitWarnings } from "../split-record.ts";
-import { type PairBatch, PairBatcher } from "./batch.ts";
+import { PairBatcher } from "./batch.ts";
 import { openPromptBuckets } from "./by-prompt.ts";
 import { type Finished, PAIR_FILES, PairsDraft } from "./draft.ts";
+import type { PairBatch } from "./entries.ts";
 import type { Rescore } from "./rescore.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./run-lines.ts";
 import { storedRuns, turnReader } from "./source.ts";
@@ -30,8 +31,14 @@ export interface BuildPairsOptions {
   /** The format's name, for the manifest. */
   format_name: string;
   use_full_message_history: boolean;
+  /**
+   * What the data-set files are for. `dpo`: a row a pair. `sft`: a row a turn, of its best reply (see `bestOf` of the
+   * builder); with `group_by: prompt` a row a prompt. The pairs are the same.
+   */
+  training_type: "dpo" | "sft";
+  /** Of equal pairs the first stays; of equal rows of `sft` likewise. */
   deduplicate_pairs: boolean;
-  /** A sample of at most so many pairs, by a hash of `seed` and the pair's id; null is all of them. */
+  /** A sample of at most so many pairs, by a hash of `seed` and the pair's id, and of rows of `sft`; null is all of them. */
   max_pairs: number | null;
   /** That of the runs themselves unless told; where they have several, the first one's. */
   seed?: number | undefined;
@@ -52,11 +59,14 @@ export interface PairsSummary {
   candidates: number;
   turns: number;
   pairs: number;
+  training_type: "dpo" | "sft";
   /** Rows of the data-set files. */
   training: number;
   validation: number;
   /** What was left out, by reason: see `turnsOf`, `dpoTrajBuilder`, `contenderGroups`, and here: `duplicate`,
-   * `contradiction`, `over_max_pairs` (pairs), `unwritable_row` (pairs of `pairs.jsonl` that the format cannot hold). */
+   * `contradiction`, `over_max_pairs` (pairs), `unwritable_row` (pairs of `pairs.jsonl` that the format cannot hold; with
+   * `sft` best replies); with `sft` also `no_completion` (turns without a reply fit to be learned), `duplicate_row`,
+   * `over_max_rows`. */
   skipped: SkipCounts;
   /** Turns of at least two scored candidates, all with the same score. */
   turns_without_signal: number;
@@ -64,11 +74,20 @@ export interface PairsSummary {
   pairs_per_1000_tokens: number | null;
   /** Candidates that are known to come from code, not from a model. */
   off_policy_candidates: number;
-  /** What the rows of these pairs leave out, by what it is; `unwritable_row` counts pairs for which it was too much. */
+  /** What the rows leave out, by what it is; `unwritable_row` counts those of which it was too much. */
   lost_fields: Record<string, number>;
   split: { by: SplitBy; asked: SplitOptions["by"]; validation: number; salt: string; moved_to_training: number };
   warnings: string[];
   output: string;
+}
+
+/** Whether neither a pair nor a row came out. */
+export function isEmpty({
+  pairs,
+  training,
+  validation,
+}: Pick<PairsSummary, "pairs" | "training" | "validation">): boolean {
+  return pairs + training + validation === 0;
 }
 
 /**
@@ -149,6 +168,10 @@ async function* promptBatches(index: RunIndex, options: Seeded, output: string):
       const placed = group.place(pair);
       batcher.addPair(placed.pair, placed.group);
     }
+    if (options.training_type === "sft") {
+      const best = builder.bestOf?.(group.turn);
+      batcher.addBest(best, group.sourceOf(best));
+    }
     if (batcher.bytes > BATCH_BYTES) yield batcher.batch();
   }
   yield batcher.batch();
@@ -159,11 +182,12 @@ function summaryOf(
   output: string,
   index: RunIndex,
   found: PairYield,
-  { by, pairs, training, validation, moved_to_training, skipped, lost_fields, warnings }: Finished,
+  { by, pairs, training, validation, unwritable, moved_to_training, skipped, lost_fields, warnings }: Finished,
 ): PairsSummary {
   const { split } = options;
-  // All tokens of the runs; those of the candidates alone when the runs counted none.
+  if (unwritable > 0) addCounts(skipped, { unwritable_row: unwritable });
   addCounts(skipped, found.skipped);
+  // All tokens of the runs; those of the candidates alone when the runs counted none.
   const tokens = found.run_tokens > 0 ? found.run_tokens : found.candidate_tokens;
   return {
     runs: found.runs,
@@ -171,6 +195,7 @@ function summaryOf(
     candidates: found.candidates,
     turns: found.turns,
     pairs,
+    training_type: options.training_type,
     training,
     validation,
     skipped: sorted(skipped),
@@ -179,17 +204,30 @@ function summaryOf(
     off_policy_candidates: found.off_policy_candidates,
     lost_fields: sorted(lost_fields),
     split: { by, asked: split.by, validation: split.validation, salt: SPLIT_SALT, moved_to_training },
-    warnings: [...index.warnings, ...warnings, ...(pairs > 0 ? splitWarnings(split, by) : [])],
+    warnings: [
+      ...index.warnings,
+      ...warnings,
+      ...unwritableWarning(options.training_type, unwritable, unwritable + training + validation),
+      ...(isEmpty({ pairs, training, validation }) ? [] : splitWarnings(split, by)),
+    ],
     output,
   };
 }
 
+/** A few rows less are a count; most of them missing is something to be told. */
+function unwritableWarning(type: "dpo" | "sft", unwritable: number, all: number): string[] {
+  if (unwritable * 2 <= all) return [];
+  const [what, where] = type === "dpo" ? ["pairs", PAIR_FILES.pairs] : ["best replies", "runs.jsonl"];
+  return [`${unwritable} of ${all} ${what} have no row, since this format cannot hold them: they are in ${where}`];
+}
+
 /** No time and no place in it: the same runs give the same manifest. */
 function manifestOf(options: Seeded, summary: PairsSummary, { sha256 }: Finished): string {
-  const { output: _, warnings: __, ...counts } = summary;
+  const { output: _, warnings: __, training_type, ...counts } = summary;
   const manifest = {
     format: options.format_name,
     use_full_message_history: options.use_full_message_history,
+    training_type,
     deduplicate_pairs: options.deduplicate_pairs,
     max_pairs: options.max_pairs,
     seed: options.seed,

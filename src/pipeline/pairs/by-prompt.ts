@@ -22,6 +22,8 @@ interface Stray {
 export interface PromptGroup {
   /** Its candidates are numbered from 0 in the order of the runs; equal replies are one, with the mean of their scores. */
   turn: TurnRecord;
+  /** Where a reply of this group was first given; that of the group's first one for any other. */
+  sourceOf(candidate: CandidateRecord | undefined): CandidateSource;
   /** Puts the chosen reply's provenance into a pair of this group, and the rejected one's into its metadata. */
   place(pair: UnsplitPair): { pair: UnsplitPair; group: string | undefined };
 }
@@ -123,6 +125,7 @@ function groupOf(prompt: string, strays: Stray[]): PromptGroup | undefined {
   }
   return {
     turn: { source: first.source, turn_id: `prompt-${prompt.slice(0, 16)}`, turn_index: 0, candidates },
+    sourceOf: (candidate) => (origins[candidate?.candidate_index ?? 0] ?? first).source,
     place: (pair) => placed(pair, origins),
   };
 }

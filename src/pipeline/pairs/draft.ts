@@ -3,7 +3,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type BulkWriter, openBulkWriter } from "../../lib/bulk-writer.ts";
 import { type LineCursor, openLineCursor } from "../../lib/line-cursor.ts";
-import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./batch.ts";
+import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./entries.ts";
 import { withSide } from "./text.ts";
 import { type Verdict, type VerdictOptions, VerdictSurvey } from "./verdict.ts";
 
@@ -29,8 +29,8 @@ export interface Finished extends Omit<Verdict, "sideOf" | "revised"> {
 }
 
 /**
- * The files of a build, being written. Which pairs stay, and on which side, is known only when all of them were seen;
- * each is written at once where it most likely belongs, under a temporary name. `finish` takes the files as they are
+ * The files of a build, being written. Which pairs and rows stay, and on which side, is known only when all of them were
+ * seen; each is written at once where it most likely belongs, under a temporary name. `finish` takes the files as they are
  * when all guesses were right, else copies them, without what is left out and with the sides put right. The files can be
  * made again from the runs at any time, so nobody waits for the disk to have them.
  */
@@ -51,7 +51,7 @@ export class PairsDraft {
     this.#files = await this.#openAll();
   }
 
-  /** Takes the next batch: all pairs of it that were not there before. */
+  /** Takes the next batch: all of it that was not there before. */
   add(batch: PairBatch): void {
     const files = this.#opened();
     const kept = new Uint8Array(batch.size);
@@ -100,13 +100,6 @@ export class PairsDraft {
       paths = pathsOf(copies);
     }
     for (const name of NAMES) await rename(paths[name], join(this.#options.output, PAIR_FILES[name]));
-    const unwritable = verdict.pairs - verdict.training - verdict.validation;
-    if (unwritable > 0) verdict.skipped.unwritable_row = unwritable;
-    if (unwritable * 2 > verdict.pairs) {
-      verdict.warnings.push(
-        `${unwritable} of ${verdict.pairs} pairs have no row, since this format cannot hold them: they are in ${PAIR_FILES.pairs}`,
-      );
-    }
     const sha256 = { training: written.training, validation: written.validation };
     return { ...verdict, sha256 };
   }
@@ -139,13 +132,13 @@ export class PairsDraft {
     await using training = await openLineCursor(from.training);
     await using validation = await openLineCursor(from.validation);
     const rows = { training, validation };
-    for (let pair = 0; pair < this.#survey.size; pair += 1) {
-      const { side: guessed, hasRow } = this.#survey.guessOf(pair);
-      const line = pairs.take() ?? (await readOn(pairs));
+    for (let entry = 0; entry < this.#survey.size; entry += 1) {
+      const { side: guessed, hasPair, hasRow } = this.#survey.guessOf(entry);
+      const line = hasPair ? (pairs.take() ?? (await readOn(pairs))) : undefined;
       const row = hasRow ? (rows[guessed].take() ?? (await readOn(rows[guessed]))) : undefined;
-      const side = sideOf(pair);
+      const side = sideOf(entry);
       if (side === undefined) continue;
-      to.pairs.writer.write(side === guessed ? line : withSide(line, side));
+      if (line !== undefined) to.pairs.writer.write(side === guessed ? line : withSide(line, side));
       if (row !== undefined) to[side].writer.write(row);
       const pressure = to.pairs.writer.pressure() ?? to.training.writer.pressure();
       if (pressure === undefined) continue;

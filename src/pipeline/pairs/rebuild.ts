@@ -6,7 +6,7 @@ import { RunManifest } from "../../records/manifest.ts";
 import type { SkipCounts } from "../../registry/training.ts";
 import { readManifest } from "../run-folder.ts";
 import { recordSplit, splitFor } from "../split-record.ts";
-import { type BuildPairsOptions, buildPairs, DATASET_MANIFEST, type PairsSummary } from "./build-pairs.ts";
+import { type BuildPairsOptions, buildPairs, DATASET_MANIFEST, isEmpty, type PairsSummary } from "./build-pairs.ts";
 import { runsFile } from "./run-lines.ts";
 
 /**
@@ -27,7 +27,7 @@ async function buildLocked(options: BuildPairsOptions & { output: string }): Pro
   const output_dir = dirname(resolve(output));
   const before = await skippedBefore(output);
   const pairs = await buildPairs({ ...options, split: await splitFor(output_dir, options.split) });
-  if (pairs.pairs > 0) await recordSplit(output_dir, pairs.split);
+  if (!isEmpty(pairs)) await recordSplit(output_dir, pairs.split);
   const { turns, candidates, training, validation, skipped, warnings } = pairs;
   const updated = RunManifest.parse({
     ...manifest,

@@ -43,6 +43,7 @@ async function rebuilt(
     format: nemoCustomizer,
     format_name: "nemo-customizer",
     use_full_message_history: false,
+    training_type: "dpo",
     deduplicate_pairs: true,
     max_pairs: null,
     split: { validation: 0.2, by: "auto" },

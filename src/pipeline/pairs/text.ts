@@ -5,6 +5,7 @@ import { Recent } from "../../lib/recent.ts";
 import { contentOf, questionOf } from "../../preferences/content.ts";
 import type { Message } from "../../records/message.ts";
 import type { PreferencePair, UnsplitPair } from "../../records/pair.ts";
+import type { ReadPair } from "../../registry/training.ts";
 
 /** What a line of `pairs.jsonl` has before its side. */
 const SPLIT_FIELD = '"split":"';
@@ -82,7 +83,7 @@ export class PairTexts {
   }
 
   /** The split's hash of a prompt as a row holds it; the format is asked once for each prompt of a turn. */
-  hashOf(pair: UnsplitPair, written: (pair: UnsplitPair) => unknown): string {
+  hashOf(pair: ReadPair, written: (pair: ReadPair) => unknown): string {
     const known = this.#promptHash;
     if (known !== undefined && known.prompt === pair.prompt) return known.hash;
     const value = written(pair);

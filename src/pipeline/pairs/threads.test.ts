@@ -23,6 +23,7 @@ async function build(runs: string, threads: number, change: Partial<BuildPairsOp
     format: nemoCustomizer,
     format_name: "nemo-customizer",
     use_full_message_history: false,
+    training_type: "dpo",
     deduplicate_pairs: true,
     max_pairs: null,
     seed: 0,
@@ -48,9 +49,13 @@ testBuilt("however many threads make the pairs, the bytes are the same", async (
   const runs = await manyRuns();
   const alone = await build(runs, 0);
   expect(alone[0]?.split("\n").length).toBeGreaterThan(3000);
-  for (const threads of [1, 2, 3]) expect(await build(runs, threads)).toEqual(alone);
+  for (const threads of [1, 3]) expect(await build(runs, threads)).toEqual(alone);
   const sample = await build(runs, 0, { max_pairs: 100 });
   expect(await build(runs, 2, { max_pairs: 100 })).toEqual(sample);
+  const rows = await build(runs, 0, { training_type: "sft" });
+  expect(rows[0]).toBe(alone[0]);
+  expect(rows[1]?.split("\n").length).toBeGreaterThan(2000);
+  expect(await build(runs, 2, { training_type: "sft" })).toEqual(rows);
 });
 
 testBuilt("what rows leave out, and pairs without a row, are counted alike in threads", async () => {

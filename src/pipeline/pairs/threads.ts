@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
 import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
-import { type ErrorFacts, PairwrightError } from "../../lib/errors.ts";
+import { startThread } from "../../lib/thread.ts";
 import { DpoTrajBuilder, type DpoTrajBuilderOptions } from "../../preferences/dpo-traj-builder.ts";
-import { type BatchMemory, type BatchOptions, memoryOf, newMemory, type PairBatch } from "./batch.ts";
+import { type BatchMemory, type BatchOptions, memoryOf, newMemory } from "./batch.ts";
+import type { PairBatch } from "./entries.ts";
 import type { RunIndex, RunLine } from "./run-lines.ts";
 import { lineBatches } from "./source.ts";
 
@@ -19,12 +19,12 @@ export interface Job {
   memory: BatchMemory;
 }
 
-export type JobResult = { batch: PairBatch } | { facts: ErrorFacts } | { error: unknown };
-
 /** Below this a thread's start costs more than it saves. */
 const WORTH_BYTES = 32 << 20;
 /** Each thread takes some 40 MB, and the one that writes can follow no more than so many. */
 const MAX_THREADS = 3;
+/** Runs die young: each collection costs what lives, a run or two, so it must not come too often. */
+const LIMITS = { maxYoungGenerationSizeMb: 12 };
 /** A thread works on one batch while the last one is taken over. */
 const JOBS_EACH = 2;
 
@@ -48,9 +48,10 @@ export async function* threadBatches(
 ): AsyncGenerator<PairBatch> {
   const builder = DpoTrajBuilder.optionsOf(options.builder);
   if (builder === undefined) throw new TypeError("a thread cannot be given this builder");
-  const { use_full_message_history, split, max_pairs, seed, signal } = options;
-  const task = { paths, builder, use_full_message_history, split, max_pairs, seed };
-  const workers = Array.from({ length: threads }, () => startThread(task));
+  const { use_full_message_history, training_type, split, max_pairs, seed, signal } = options;
+  const task = { paths, builder, use_full_message_history, training_type, split, max_pairs, seed };
+  const file = new URL("./worker.js", import.meta.url);
+  const workers = Array.from({ length: threads }, () => startThread<Job, PairBatch>(file, task, LIMITS));
   const waiting: Promise<PairBatch>[] = [];
   const batches = lineBatches(index);
   let jobs = 0;
@@ -61,7 +62,7 @@ export async function* threadBatches(
     const worker = workers[jobs % threads];
     jobs += 1;
     if (worker === undefined) return;
-    const result = worker.run({ lines: value.map(({ path: _, file: __, ...line }) => line), memory });
+    const result = worker.run({ lines: value.map(({ path: _, file: __, ...line }) => line), memory }, memory);
     // A fault is thrown when its turn comes.
     result.catch(() => undefined);
     waiting.push(result);
@@ -76,40 +77,4 @@ export async function* threadBatches(
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
   }
-}
-
-function startThread(task: ThreadTask): { run(job: Job): Promise<PairBatch>; stop(): Promise<unknown> } {
-  const worker = new Worker(new URL("./worker.js", import.meta.url), {
-    workerData: task,
-    // Flags of the main thread, such as a loader's, are not for this one: it runs built files alone.
-    execArgv: [],
-    // Runs die young: each collection costs what lives, a run or two, so it must not come too often.
-    resourceLimits: { maxYoungGenerationSizeMb: 12 },
-  });
-  const ended = new Promise((resolve) => worker.once("exit", resolve));
-  const waiting: { resolve(batch: PairBatch): void; reject(error: unknown): void }[] = [];
-  let failure: { error: unknown } | undefined;
-  worker.on("message", (result: JobResult) => {
-    const asked = waiting.shift();
-    if ("batch" in result) asked?.resolve(result.batch);
-    else asked?.reject("facts" in result ? new PairwrightError(result.facts) : result.error);
-  });
-  const fail = (error: unknown) => {
-    failure ??= { error };
-    for (const asked of waiting.splice(0)) asked.reject(error);
-  };
-  worker.on("error", fail);
-  worker.on("exit", (code) => fail(new Error(`a thread that makes pairs ended with code ${code}`)));
-  return {
-    run(job) {
-      if (failure) return Promise.reject(failure.error);
-      worker.postMessage(job, job.memory);
-      return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
-    },
-    // It ends what it has begun, which takes some milliseconds, and closes its files.
-    stop() {
-      worker.postMessage("stop");
-      return ended;
-    },
-  };
 }

@@ -2,13 +2,13 @@ import { type Side, type SplitBy, type SplitOptions, SplitSurvey } from "../../d
 import { Column } from "../../lib/column.ts";
 import { KeyTable } from "../../lib/key-table.ts";
 import type { SkipCounts } from "../../registry/training.ts";
-import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./batch.ts";
+import { COLUMNS, FLAG, type PairBatch, WIDTH } from "./entries.ts";
 
 const FORWARD = 1;
 const BACKWARD = 2;
 const BOTH = 3;
 
-/** What is decided over all pairs together, rather than over one turn. */
+/** What is decided over all entries together, rather than over one turn. */
 export interface VerdictOptions {
   contradictions: "drop" | "keep";
   deduplicate_pairs: boolean;
@@ -17,28 +17,30 @@ export interface VerdictOptions {
   split: SplitOptions;
 }
 
-/** What became of all pairs. */
+/** What became of all entries. */
 export interface Verdict {
   by: SplitBy;
-  /** Where the pair of that number goes; `undefined` when it is left out. */
-  sideOf(pair: number): Side | undefined;
-  /** Pairs left out, by reason. */
+  /** Where the entry of that number goes; `undefined` when it is left out. */
+  sideOf(entry: number): Side | undefined;
+  /** Pairs and rows left out, by reason. */
   skipped: SkipCounts;
   pairs: number;
   /** Rows a side. */
   training: number;
   validation: number;
+  /** Rows that should be there, and that the format cannot hold. */
+  unwritable: number;
   moved_to_training: number;
-  /** What rows of pairs that stay leave out, by what it is. */
+  /** What rows of entries that stay leave out, by what it is. */
   lost_fields: Record<string, number>;
-  /** Whether something is not as it was guessed when the pair was written. */
+  /** Whether something is not as it was guessed when it was written. */
   revised: boolean;
   warnings: string[];
 }
 
 /**
- * Looks at every pair once, in order, and then says which of them stay and on which side. Only numbers are kept: about
- * 60 bytes a pair.
+ * Looks at every entry once, in order, and then says which of them stay and on which side. Only numbers are kept: about
+ * 60 bytes an entry.
  */
 export class VerdictSurvey {
   readonly #options: VerdictOptions;
@@ -49,33 +51,34 @@ export class VerdictSurvey {
   readonly #coupleOf = Column.uint32();
   readonly #flags = Column.uint8();
   readonly #draws = Column.float64();
-  /** Of each pair: which of `#losses`, from 1. Takes no memory while nothing is lost. */
+  /** Of each entry: which of `#losses`, from 1. Takes no memory while nothing is lost. */
   readonly #lost = Column.uint32();
   readonly #losses: (readonly string[])[] = [];
   readonly #lossPlaces = new Map<string, number>();
   #size = 0;
-  #duplicates = 0;
+  readonly #duplicates: SkipCounts = {};
 
   constructor(options: VerdictOptions) {
     this.#options = options;
     this.#split = new SplitSurvey(options.split.by);
   }
 
-  /** Takes a pair of a batch as the next one; false when it was there before and is to be left out. */
+  /** Takes an entry of a batch as the next one; false when it was there before and is to be left out. */
   add({ facts, lost }: PairBatch, place: number): boolean {
     const at = place * WIDTH;
     const chosenHi = facts[at + COLUMNS.chosen_hi] ?? 0;
     const chosenLo = facts[at + COLUMNS.chosen_lo] ?? 0;
     const rejectedHi = facts[at + COLUMNS.rejected_hi] ?? 0;
     const rejectedLo = facts[at + COLUMNS.rejected_lo] ?? 0;
-    // Sums, so that the two replies give the same key in either order.
+    // Sums, so that the two replies give the same key in either order. A row of its own has one reply, and no opposite.
     const hi = Math.imul(facts[at + COLUMNS.prompt_hi] ?? 0, 0x9e3779b1) + chosenHi + rejectedHi;
     const lo = Math.imul(facts[at + COLUMNS.prompt_lo] ?? 0, 0x85ebca6b) + chosenLo + rejectedLo;
     const couple = this.#couples.add(hi, lo);
     const known = this.#directions.get(couple);
     const direction = (chosenHi !== rejectedHi ? chosenHi > rejectedHi : chosenLo > rejectedLo) ? FORWARD : BACKWARD;
     if ((known & direction) !== 0 && this.#options.deduplicate_pairs) {
-      this.#duplicates += 1;
+      const reason = ((facts[at + COLUMNS.flags] ?? 0) & FLAG.has_pair) === 0 ? "duplicate_row" : "duplicate";
+      this.#duplicates[reason] = (this.#duplicates[reason] ?? 0) + 1;
       return false;
     }
     this.#directions.set(couple, known | direction);
@@ -86,11 +89,11 @@ export class VerdictSurvey {
   }
 
   #keep(facts: Uint32Array, at: number, couple: number): void {
-    const pair = this.#size;
+    const entry = this.#size;
     this.#size += 1;
-    this.#coupleOf.set(pair, couple);
+    this.#coupleOf.set(entry, couple);
     const flags = facts[at + COLUMNS.flags] ?? 0;
-    this.#flags.set(pair, flags);
+    this.#flags.set(entry, flags);
     this.#split.add(
       facts[at + COLUMNS.row_prompt_hi] ?? 0,
       facts[at + COLUMNS.row_prompt_lo] ?? 0,
@@ -99,7 +102,7 @@ export class VerdictSurvey {
       (flags & FLAG.prompt_validation) === 0 ? "training" : "validation",
     );
     if (this.#options.max_pairs === null) return;
-    this.#draws.set(pair, (facts[at + COLUMNS.draw_hi] ?? 0) * 2 ** 26 + (facts[at + COLUMNS.draw_lo] ?? 0));
+    this.#draws.set(entry, (facts[at + COLUMNS.draw_hi] ?? 0) * 2 ** 26 + (facts[at + COLUMNS.draw_lo] ?? 0));
   }
 
   #lossPlace(names: readonly string[]): number {
@@ -109,11 +112,14 @@ export class VerdictSurvey {
     return known;
   }
 
-  /** On which side a pair was written at first, and whether there is a row of it. */
-  guessOf(pair: number): { side: Side; hasRow: boolean } {
-    const flags = this.#flags.get(pair);
-    const side = (flags & FLAG.guessed_validation) === 0 ? "training" : "validation";
-    return { side, hasRow: (flags & FLAG.has_row) !== 0 };
+  /** On which side an entry was written at first, and what there is of it. */
+  guessOf(entry: number): { side: Side; hasPair: boolean; hasRow: boolean } {
+    const side = this.#has(entry, FLAG.guessed_validation) ? "validation" : "training";
+    return { side, hasPair: this.#has(entry, FLAG.has_pair), hasRow: this.#has(entry, FLAG.has_row) };
+  }
+
+  #has(entry: number, flag: number): boolean {
+    return (this.#flags.get(entry) & flag) !== 0;
   }
 
   get size(): number {
@@ -121,20 +127,21 @@ export class VerdictSurvey {
   }
 
   decide(): Verdict {
-    const skipped: SkipCounts = this.#duplicates > 0 ? { duplicate: this.#duplicates } : {};
+    const skipped = { ...this.#duplicates };
     const left = this.#leftOut(skipped);
     const split = this.#split.decide();
     const warnings: string[] = [];
     const count = (allTraining: boolean) => {
-      const counts = { pairs: 0, training: 0, validation: 0, moved_to_training: 0, revised: false };
-      for (let pair = 0; pair < this.#size; pair += 1) {
-        if (left[pair] === 1) {
+      const counts = { pairs: 0, training: 0, validation: 0, unwritable: 0, moved_to_training: 0, revised: false };
+      for (let entry = 0; entry < this.#size; entry += 1) {
+        if (left[entry] === 1) {
           counts.revised = true;
           continue;
         }
-        counts.pairs += 1;
-        const { side, moved } = split.sideOf(pair);
-        const guess = this.guessOf(pair);
+        const guess = this.guessOf(entry);
+        if (guess.hasPair) counts.pairs += 1;
+        if (this.#has(entry, FLAG.unwritable_row)) counts.unwritable += 1;
+        const { side, moved } = split.sideOf(entry);
         const final = allTraining ? "training" : side;
         if (final !== guess.side) counts.revised = true;
         if (!guess.hasRow) continue;
@@ -162,16 +169,16 @@ export class VerdictSurvey {
       lost_fields: this.#lostOf(left),
       skipped,
       warnings,
-      sideOf: (pair) => (left[pair] === 1 ? undefined : allTraining ? "training" : split.sideOf(pair).side),
+      sideOf: (entry) => (left[entry] === 1 ? undefined : allTraining ? "training" : split.sideOf(entry).side),
     };
   }
 
-  /** What the rows of pairs that stay leave out, and how often. */
+  /** What the rows of entries that stay leave out, and how often. */
   #lostOf(left: Uint8Array): Record<string, number> {
     const times = this.#losses.map(() => 0);
-    for (let pair = 0; times.length > 0 && pair < this.#size; pair += 1) {
-      const loss = this.#lost.get(pair) - 1;
-      if (left[pair] === 0 && loss >= 0) times[loss] = (times[loss] ?? 0) + 1;
+    for (let entry = 0; times.length > 0 && entry < this.#size; entry += 1) {
+      const loss = this.#lost.get(entry) - 1;
+      if (left[entry] === 0 && loss >= 0) times[loss] = (times[loss] ?? 0) + 1;
     }
     const lost_fields: Record<string, number> = {};
     for (const [loss, names] of this.#losses.entries()) {
@@ -182,40 +189,42 @@ export class VerdictSurvey {
     return lost_fields;
   }
 
-  /** 1 for each pair that is left out for what other pairs are. */
+  /** 1 for each entry that is left out for what other entries are. */
   #leftOut(skipped: SkipCounts): Uint8Array {
     const left = new Uint8Array(this.#size);
-    let staying = this.#size;
     if (this.#options.contradictions === "drop") {
-      for (let pair = 0; pair < this.#size; pair += 1) {
-        if (this.#directions.get(this.#coupleOf.get(pair)) !== BOTH) continue;
-        left[pair] = 1;
-        staying -= 1;
+      let dropped = 0;
+      for (let entry = 0; entry < this.#size; entry += 1) {
+        if (this.#directions.get(this.#coupleOf.get(entry)) !== BOTH) continue;
+        left[entry] = 1;
+        dropped += 1;
       }
-      if (staying < this.#size) skipped.contradiction = this.#size - staying;
+      if (dropped > 0) skipped.contradiction = dropped;
     }
-    const { max_pairs } = this.#options;
-    if (max_pairs !== null && staying > max_pairs) {
-      skipped.over_max_pairs = staying - max_pairs;
-      this.#sample(left, staying, max_pairs);
-    }
+    this.#sample("over_max_pairs", (entry) => this.#has(entry, FLAG.has_pair), left, skipped);
+    const isOwnRow = (entry: number) => this.#has(entry, FLAG.has_row) && !this.#has(entry, FLAG.has_pair);
+    this.#sample("over_max_rows", isOwnRow, left, skipped);
     return left;
   }
 
-  /** Keeps the pairs with the `max` smallest draws, equal ones in their order. */
-  #sample(left: Uint8Array, staying: number, max: number): void {
-    const draws = new Float64Array(staying);
-    let next = 0;
-    for (let pair = 0; pair < this.#size; pair += 1) {
-      if (left[pair] === 0) draws[next++] = this.#draws.get(pair);
+  /** Of the entries of a kind that are not left out yet, keeps the `max_pairs` with the smallest draws, equal ones in their order. */
+  #sample(reason: string, isOfKind: (entry: number) => boolean, left: Uint8Array, skipped: SkipCounts): void {
+    const max = this.#options.max_pairs;
+    if (max === null) return;
+    const draws = new Float64Array(this.#size);
+    let staying = 0;
+    for (let entry = 0; entry < this.#size; entry += 1) {
+      if (left[entry] === 0 && isOfKind(entry)) draws[staying++] = this.#draws.get(entry);
     }
-    draws.sort();
-    const limit = draws[max - 1] ?? 0;
-    let atLimit = max - draws.indexOf(limit);
-    for (let pair = 0; pair < this.#size; pair += 1) {
-      if (left[pair] === 1) continue;
-      const draw = this.#draws.get(pair);
-      if (draw > limit || (draw === limit && atLimit-- <= 0)) left[pair] = 1;
+    if (staying <= max) return;
+    skipped[reason] = staying - max;
+    const sorted = draws.subarray(0, staying).sort();
+    const limit = sorted[max - 1] ?? 0;
+    let atLimit = max - sorted.indexOf(limit);
+    for (let entry = 0; entry < this.#size; entry += 1) {
+      if (left[entry] === 1 || !isOfKind(entry)) continue;
+      const draw = this.#draws.get(entry);
+      if (draw > limit || (draw === limit && atLimit-- <= 0)) left[entry] = 1;
     }
   }
 }

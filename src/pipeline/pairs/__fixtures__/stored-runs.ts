@@ -59,6 +59,7 @@ export function buildOptions(
     format: nemoCustomizer,
     format_name: "nemo-customizer",
     use_full_message_history: false,
+    training_type: "dpo",
     deduplicate_pairs: true,
     max_pairs: null,
     seed: 0,
