@@ -2,8 +2,8 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import type { Customizer } from "./customizer/customizer.ts";
 import type { DatastoreParts } from "./datastore/datastore.ts";
-import type { Deployments } from "./deployments/open-deployments.ts";
 import { datastoreRoutes } from "./datastore/datastore-routes.ts";
+import type { Deployments } from "./deployments/open-deployments.ts";
 import { entityRoutes } from "./entities/entity-routes.ts";
 import type { EntityStore } from "./entities/entity-store.ts";
 import { answerFaults, answerUnknownPath, detailBody, openAiBody } from "./http/fault-response.ts";
@@ -34,7 +34,11 @@ export function platformApp(parts: PlatformParts, context: PlatformContext, { to
   app.onError((error, c) => answerFaults(bodyOf(c), context.log)(error, c));
   app.notFound((c) => answerUnknownPath(bodyOf(c))(c));
   app.use(counted(context));
-  app.use(token === undefined ? onlyThisMachine() : onlyWithToken(token, (url, method) => isOpen(url) || parts.datastore.tickets.allows(url, method)));
+  app.use(
+    token === undefined
+      ? onlyThisMachine()
+      : onlyWithToken(token, (url, method) => isOpen(url) || parts.datastore.tickets.allows(url, method)),
+  );
 
   app.route("/v1", entityRoutes(parts.entities, context));
   app.route("/v1/customization", parts.customizer.routes);

@@ -97,7 +97,9 @@ async function open(
   opened.add(() => inference.pool.close());
   const deployments = openDeployments(inference, context);
   opened.add(() => deployments.close());
-  const app = platformApp({ entities, datastore, customizer, inference, deployments, leases: held }, context, { token });
+  const app = platformApp({ entities, datastore, customizer, inference, deployments, leases: held }, context, {
+    token,
+  });
   const listening = await serve(app, { hostname: host, port });
   opened.add(() => listening.close(STOP_LIMIT_MS));
   opened.add(() => held.end());

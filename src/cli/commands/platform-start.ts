@@ -22,6 +22,7 @@ export const run: CommandRun = async ({ flags, terminal }) => {
       port,
       token,
       log: terminal,
+      models: Array.isArray(flags.models) ? flags.models.map(String) : undefined,
     });
   const given = wholeNumber(flags, "port", 0);
   const platform = await startAt(given ?? PORT).catch((error: unknown) => {

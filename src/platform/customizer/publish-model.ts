@@ -1,0 +1,90 @@
+import { copyFile, link, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { TrainingResult } from "../../engine/train/training-job.ts";
+import { FACTS_FILE, METRICS_FILE } from "../../engine/train/write-trained.ts";
+import { codeOf } from "../../lib/errors.ts";
+import { writeFolderWhole } from "../../lib/whole-folder.ts";
+import type { Datastore } from "../datastore/datastore.ts";
+import { outputName } from "./output-model.ts";
+import { revisionFiles } from "./revision-files.ts";
+import type { StoredJob } from "./stored.ts";
+
+export interface PublishOptions {
+  /** What the engine wrote. */
+  output: string;
+  work_dir: string;
+  result: TrainingResult;
+  datastore: Datastore;
+}
+
+/** The engine's marks; what a client gets says the same without this machine's paths. */
+const ADAPTER = "adapter";
+const ADAPTER_CONFIG = "adapter_config.json";
+
+/**
+ * Puts a trained model into the Datastore: a LoRA adapter in PEFT's layout, anything else as a Hugging Face folder, with
+ * the curves and what it was trained with. Nothing happens where a platform that was killed had done it already.
+ */
+export async function publishModel(
+  job: StoredJob,
+  { output, work_dir, result, datastore }: PublishOptions,
+): Promise<void> {
+  const { output: place } = job._plan;
+  const repository = `${place.namespace}/${place.name}`;
+  if (revisionFiles(datastore, "model", repository, place.revision) !== null) return;
+  const dir = join(work_dir, "publish");
+  await writeFolderWhole(dir, (partial) => fill(partial, job, { output, result }), { overwrite: true });
+  const summary = `${job.config_snapshot.base_model} trained by ${job.id}`;
+  datastore.createRepo("model", repository);
+  await datastore.commitFolder("model", repository, { tag: place.revision, summary, dir });
+}
+
+async function fill(
+  dir: string,
+  job: StoredJob,
+  { output, result }: Pick<PublishOptions, "output" | "result">,
+): Promise<void> {
+  const is_adapter = job.hyperparameters.finetuning_type === "lora";
+  const names = is_adapter
+    ? (await readdir(join(output, ADAPTER)))
+        .filter((name) => name !== ADAPTER_CONFIG)
+        .map((name) => join(ADAPTER, name))
+    : (await readdir(output)).filter((name) => ![ADAPTER, FACTS_FILE].includes(name));
+  for (const name of is_adapter ? [...names, METRICS_FILE] : names) {
+    await linkOrCopy(join(output, name), join(dir, name.replace(/^adapter[/\\]/, "")));
+  }
+  if (is_adapter) {
+    const config = JSON.parse(await readFile(join(output, ADAPTER, ADAPTER_CONFIG), "utf8")) as object;
+    const named = { ...config, base_model_name_or_path: job.config_snapshot.base_model };
+    await writeFile(join(dir, ADAPTER_CONFIG), `${JSON.stringify(named, null, 2)}\n`);
+  }
+  await writeFile(join(dir, FACTS_FILE), `${JSON.stringify(facts(job, result), null, 2)}\n`);
+}
+
+function facts(
+  { id, config, config_snapshot, dataset, hyperparameters, _plan, ...job }: StoredJob,
+  result: TrainingResult,
+) {
+  const { model: _path, ...came_out } = result;
+  return {
+    job: id,
+    output_model: outputName(_plan.output),
+    base_model: config_snapshot.base_model,
+    dataset,
+    hyperparameters,
+    options: _plan.options,
+    created_at: job.created_at,
+    result: came_out,
+  };
+}
+
+/** The folder is read and then removed: a second name is as good as a second copy. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") throw error;
+    await copyFile(from, to);
+  }
+}
