@@ -4,24 +4,14 @@ import type { Feeds, tensorMaker } from "../runtime/session.ts";
 import { type Branch, branchesOf, type LoadedAdapter, loadedAdapter, type Pieces } from "./loaded-adapter.ts";
 import { branchInputs, LORA_GROUP, LORA_SCALE, scalesName } from "./lora-branch.ts";
 
+type OrtTensor = Feeds[string];
 type MakeTensor = Awaited<ReturnType<typeof tensorMaker>>;
 
-/** What a run is given of all adapters. Replaced, and never changed, when one comes or goes. */
-export interface AdapterStacks {
-  feeds: Feeds;
-  /** The ranks of all adapters together. */
-  ranks: number;
+/** Some of the ranks of all adapters together. */
+interface Ranks {
+  first: number;
+  end: number;
 }
-
-/** The tensors of one run, and the arrays that say which ranks count for which token. */
-export interface AdapterFrame {
-  stacks: AdapterStacks;
-  scales: { parts: number; data: Float32Array }[];
-  feeds: Feeds;
-}
-
-/** How many of the model's layers a layer of the decode graph is made of. */
-const QKV_AND_OTHERS = [3, 1];
 
 /**
  * The adapters beside one model: their matrices one after another, so that rows of different adapters run together and
@@ -31,17 +21,26 @@ const QKV_AND_OTHERS = [3, 1];
 export class AdapterSet {
   readonly #config: ModelConfig;
   readonly #tensor: MakeTensor;
+  readonly #branches: readonly Branch[];
   #loaded: LoadedAdapter[] = [];
-  #stacks: AdapterStacks;
+  readonly #nothing: Feeds;
+  #stacks: readonly Pieces[] = [];
+  /** What runs over these ranks were given before. */
+  #known = new Map<string, Feeds>();
 
   constructor(config: ModelConfig, tensor: MakeTensor) {
     this.#config = config;
     this.#tensor = tensor;
-    this.#stacks = this.#stack();
+    this.#branches = branchesOf(config);
+    this.#nothing = feedsOf(this.#branches, ({ into, out }) => ({
+      down: tensor(new Float32Array(into), [1, into, 1]),
+      up: tensor(new Float32Array(out), [1, out]),
+    }));
   }
 
-  get stacks(): AdapterStacks {
-    return this.#stacks;
+  /** Bytes of all adapters. */
+  get bytes(): number {
+    return this.#stacks.reduce((sum, { down, up }) => sum + down.byteLength + up.byteLength, 0);
   }
 
   /** Copies an adapter in. Errors: `bad_adapter` with the tensor that does not fit. */
@@ -51,81 +50,119 @@ export class AdapterSet {
       // Times zero it would still reach the rows that do not use it.
       if (!data.every(Number.isFinite)) throw badAdapter(where, `tensor ${name} holds numbers that are not finite`);
     }
-    const loaded = loadedAdapter(this.#config, adapter);
-    this.#loaded = [...this.#loaded, loaded].sort((a, b) => b.rank - a.rank);
-    this.#stacks = this.#stack();
+    const loaded = loadedAdapter(this.#branches, adapter, this.#config);
+    this.#change([...this.#loaded, loaded].sort((a, b) => b.rank - a.rank));
     return loaded;
   }
 
   remove(adapter: LoadedAdapter): void {
-    this.#loaded = this.#loaded.filter((other) => other !== adapter);
-    this.#stacks = this.#stack();
+    this.#change(this.#loaded.filter((other) => other !== adapter));
   }
 
-  /** The tensors of a run over so many tokens. */
-  frame(tokens: number): AdapterFrame {
-    const stacks = this.#stacks;
-    const scales = QKV_AND_OTHERS.map((parts) => {
-      const data = new Float32Array(tokens * parts * stacks.ranks);
-      return { parts, data, tensor: this.#tensor(data, [tokens, parts * stacks.ranks]) };
-    });
-    const given = scales.map(({ parts, tensor }) => [scalesName(parts), tensor] as const);
-    return { stacks, scales, feeds: { ...stacks.feeds, ...Object.fromEntries(given) } };
+  /** What a run over rows of `width` tokens with these adapters is given. */
+  feeds(rows: readonly (LoadedAdapter | undefined)[], width: number): Feeds {
+    // One that was removed meanwhile belongs to a request that nobody waits for.
+    const used = this.#loaded.filter((adapter) => rows.includes(adapter));
+    const [least, most] = [used[0], used.at(-1)];
+    if (least === undefined || most === undefined) return this.#without(rows.length * width);
+    const ranks = { first: least.offset, end: most.offset + most.rank };
+    const feeds = { ...this.#matrices(ranks) };
+    for (const parts of QKV_AND_OTHERS) feeds[scalesName(parts)] = this.#scales(rows, { width, parts, ...ranks });
+    return feeds;
   }
 
-  /** Says in a frame which adapter each row has, of `width` tokens a row. */
-  choose(
-    { scales, stacks: { ranks } }: AdapterFrame,
+  /** For rows of the base alone: one rank that counts for nothing, since onnxruntime makes no product over none. */
+  #without(tokens: number): Feeds {
+    const feeds: Feeds = { ...this.#nothing };
+    for (const parts of QKV_AND_OTHERS) feeds[scalesName(parts)] = this.#tensor(new Float32Array(tokens), [tokens, 1]);
+    return feeds;
+  }
+
+  /** What each rank counts for each token [rows * width, ranks]: 0 where it is not of the row's adapter. */
+  #scales(
     rows: readonly (LoadedAdapter | undefined)[],
-    width: number,
-  ): void {
-    for (const { parts, data } of scales) {
-      data.fill(0);
-      rows.forEach((adapter, row) => {
-        // One that was removed meanwhile belongs to a request that nobody waits for.
-        if (adapter === undefined || !this.#loaded.includes(adapter)) return;
-        for (let token = row * width; token < (row + 1) * width; token += 1) {
-          const start = parts * (token * ranks + adapter.offset);
-          data.fill(LORA_SCALE * adapter.scale, start, start + parts * adapter.rank);
-        }
-      });
-    }
+    { width, parts, first, end }: Ranks & { width: number; parts: number },
+  ) {
+    const size = parts * (end - first);
+    const data = new Float32Array(rows.length * width * size);
+    rows.forEach((adapter, row) => {
+      if (adapter === undefined || !this.#loaded.includes(adapter)) return;
+      for (let token = row * width; token < (row + 1) * width; token += 1) {
+        const start = token * size + parts * (adapter.offset - first);
+        data.fill(LORA_SCALE * adapter.scale, start, start + parts * adapter.rank);
+      }
+    });
+    return this.#tensor(data, [rows.length * width, size]);
   }
 
-  /** All matrices anew, with the loaded adapters as parts of them. */
-  #stack(): AdapterStacks {
+  /** The matrices of these ranks in every branch, without copying. */
+  #matrices({ first, end }: Ranks): Feeds {
+    const key = `${first} ${end}`;
+    const known = this.#known.get(key);
+    if (known) return known;
+    const feeds = feedsOf(this.#branches, ({ modules, into, out }, at) => {
+      const { down, up } = this.#stacks[at] ?? NO_PIECES;
+      const [from, to] = [modules.length * first, modules.length * end];
+      const groups = (to - from) / LORA_GROUP;
+      return {
+        down: this.#tensor(down.subarray(from * into, to * into), [groups, into, LORA_GROUP]),
+        up: this.#tensor(up.subarray(from * out, to * out), [to - from, out]),
+      };
+    });
+    this.#known.set(key, feeds);
+    return feeds;
+  }
+
+  /** Lays all matrices anew; a run that is under way keeps those that it was given. */
+  #change(loaded: LoadedAdapter[]): void {
+    this.#loaded = loaded;
     let ranks = 0;
-    for (const adapter of this.#loaded) {
+    for (const adapter of loaded) {
       adapter.offset = ranks;
       ranks += adapter.rank;
     }
-    // Nothing is a product over nothing here: without an adapter there is a group of zeros.
-    ranks = Math.max(ranks, LORA_GROUP);
-    const feeds: Feeds = {};
-    for (const branch of branchesOf(this.#config)) {
-      const { into, out, modules } = branch;
+    this.#stacks = this.#stack();
+    this.#known = new Map();
+  }
+
+  #stack(): Pieces[] {
+    const last = this.#loaded.at(-1);
+    const ranks = last ? last.offset + last.rank : 0;
+    return this.#branches.map(({ modules, into, out }, at) => {
       const down = new Float32Array(modules.length * ranks * into);
       const up = new Float32Array(modules.length * ranks * out);
       for (const adapter of this.#loaded) {
-        const pieces = adapter.pieces.get(branch.name);
-        if (pieces)
-          adapter.pieces.set(branch.name, putInto({ down, up }, pieces, modules.length * adapter.offset, branch));
+        const pieces = adapter.pieces[at];
+        if (pieces === undefined) continue;
+        const first = modules.length * adapter.offset;
+        adapter.pieces[at] = { down: put(pieces.down, down, first * into), up: put(pieces.up, up, first * out) };
       }
-      const names = branchInputs(branch.name);
-      feeds[names.down] = this.#tensor(down, [(modules.length * ranks) / LORA_GROUP, into, LORA_GROUP]);
-      feeds[names.up] = this.#tensor(up, [modules.length * ranks, out]);
-    }
-    return { feeds, ranks };
+      return { down, up };
+    });
   }
 }
 
-/** Copies an adapter's matrices to their place among those of all, and gives them as they lie there. */
-function putInto(all: Pieces, { down, up }: Pieces, first_rank: number, { into, out }: Branch): Pieces {
-  const [down_at, up_at] = [first_rank * into, first_rank * out];
-  all.down.set(down, down_at);
-  all.up.set(up, up_at);
-  return {
-    down: all.down.subarray(down_at, down_at + down.length),
-    up: all.up.subarray(up_at, up_at + up.length),
-  };
+/** How many of the model's layers a layer of the decode graph is made of. */
+const QKV_AND_OTHERS = [3, 1];
+
+const NO_PIECES: Pieces = { down: new Float32Array(0), up: new Float32Array(0) };
+
+function feedsOf(
+  branches: readonly Branch[],
+  make: (branch: Branch, at: number) => { down: OrtTensor; up: OrtTensor },
+): Feeds {
+  const feeds: Feeds = {};
+  branches.forEach((branch, at) => {
+    const names = branchInputs(branch.name);
+    const { down, up } = make(branch, at);
+    feeds[names.down] = down;
+    feeds[names.up] = up;
+  });
+  return feeds;
+}
+
+/** Copies numbers to their place among others, and gives them as they lie there: they are held once. */
+function put(numbers: Float32Array, into: Float32Array, at: number): Float32Array {
+  into.set(numbers, at);
+  return into.subarray(at, at + numbers.length);
 }

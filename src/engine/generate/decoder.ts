@@ -2,7 +2,7 @@ import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters } from "../model/parameters.ts";
 import { openInPlaceSession } from "../runtime/in-place-session.ts";
 import { type Feeds, tensorMaker } from "../runtime/session.ts";
-import { type AdapterFrame, AdapterSet } from "./adapter-set.ts";
+import { AdapterSet } from "./adapter-set.ts";
 import { decodeGraph } from "./decode-graph.ts";
 import { type CachedTokens, KeyValueCache } from "./key-value-cache.ts";
 import type { LoadedAdapter } from "./loaded-adapter.ts";
@@ -80,26 +80,16 @@ export async function openDecoder({
       select: tensor(select, [count]),
       total: tensor(total, [1]),
     };
-    const lora = adapters?.frame(count * width);
-    return {
-      tokens,
-      lengths,
-      lora,
-      feeds: { ...feeds, ...lora?.feeds },
-      into: { ...present, logits: tensor(made, [count, vocab_size]) },
-      logits: made,
-    };
+    return { tokens, lengths, feeds, into: { ...present, logits: tensor(made, [count, vocab_size]) }, logits: made };
   }
 
   // A step needs the same tensors again and again; each prompt's are its own.
   const steps = new Map<number, Frame>();
   function stepFrame(first: number, count: number): Frame {
     const key = first * (rows + 1) + count;
-    const known = steps.get(key);
-    if (known && adapters?.stacks === known.lora?.stacks) return known;
-    const made = frame(first, count, 1);
-    steps.set(key, made);
-    return made;
+    const known = steps.get(key) ?? frame(first, count, 1);
+    steps.set(key, known);
+    return known;
   }
 
   return {
@@ -120,8 +110,11 @@ export async function openDecoder({
       }
       if (longest > length || first + count > rows) throw new RangeError("the cache has no room for these tokens");
       total[0] = longest;
-      if (used.lora) adapters?.choose(used.lora, of_rows, width);
-      await session.run(used.feeds, used.into);
+      const branches = adapters?.feeds(
+        Array.from(past, (_, row) => of_rows[row]),
+        width,
+      );
+      await session.run(branches ? { ...used.feeds, ...branches } : used.feeds, used.into);
       return used.logits;
     },
     copy: (from, to, tokens) => cache.copy(from, to, tokens),
@@ -135,7 +128,6 @@ export async function openDecoder({
 interface Frame {
   tokens: Int32Array;
   lengths: Int32Array;
-  lora: AdapterFrame | undefined;
   feeds: Feeds;
   into: Feeds;
   logits: Float32Array;

@@ -25,8 +25,8 @@ export interface LoadedAdapter {
   readonly rank: number;
   /** alpha / the rank that it was trained with. */
   readonly scale: number;
-  /** By the branch's name; parts of the stacks. */
-  pieces: Map<string, Pieces>;
+  /** One for each branch: parts of the matrices of all adapters. */
+  pieces: Pieces[];
   /** Where its ranks begin among those of all. */
   offset: number;
 }
@@ -56,10 +56,14 @@ export function branchesOf(config: ModelConfig): Branch[] {
 }
 
 /** An adapter as a decoder takes it, in new memory. */
-export function loadedAdapter(config: ModelConfig, { rank: trained_rank, alpha, tensors }: LoraAdapter): LoadedAdapter {
+export function loadedAdapter(
+  branches: readonly Branch[],
+  { rank: trained_rank, alpha, tensors }: LoraAdapter,
+  config: ModelConfig,
+): LoadedAdapter {
   const rank = Math.max(LORA_GROUP, 2 ** Math.ceil(Math.log2(trained_rank)));
   const wide = widenHeads(config, tensors);
-  const pieces = new Map(branchesOf(config).map((branch) => [branch.name, piecesOf(branch, wide, rank)]));
+  const pieces = branches.map((branch) => piecesOf(branch, wide, rank));
   return { rank, scale: alpha / trained_rank, pieces, offset: 0 };
 }
 

@@ -2,7 +2,7 @@ import { dimensionAt } from "../graph/dimensions.ts";
 import type { Value } from "../graph/graph.ts";
 import { transpose } from "../graph/ops/basic.ts";
 
-/** Ranks that are multiplied at once. */
+/** Ranks that are multiplied at once, W below. */
 export const LORA_GROUP = 16;
 
 /**
@@ -23,7 +23,7 @@ export function scalesName(parts: number): string {
 
 /**
  * y + scale (x A^T) B^T (Hu et al. 2021) for x [T, in] and y [T, out], with the adapters of all rows side by side: A as
- * [groups, in, 16], B as [ranks, out], and scales [T, ranks] that are 0 where a rank is not of the row's adapter. `parts`
+ * [groups, in, W], B as [ranks, out], and scales [T, ranks] that are 0 where a rank is not of the row's adapter. `parts`
  * says how many linear layers are packed in this one, each with ranks of its own.
  *
  * The first product is made in groups of 16 ranks: as one product its sums would be cut where the number of rows and
@@ -34,14 +34,14 @@ export function loraBranch(x: Value, y: Value, linear: string, parts: number): V
   const names = branchInputs(linear);
   const tokens = dimensionAt(x.shape, 0);
   const ranks = `R${parts}`;
-  const down = graph.input(names.down, [`G${parts}`, dimensionAt(x.shape, 1), LORA_GROUP]);
+  const down = graph.input(names.down, [`G${parts}`, dimensionAt(x.shape, 1), "W"]);
   const up = graph.input(names.up, [ranks, dimensionAt(y.shape, 1)]);
   const scales = graph.once(scalesName(parts), () => graph.input(scalesName(parts), [tokens, ranks]));
   const half = { alpha: { float: 0.5 } };
   const grouped = graph.emit(
     "FusedMatMul",
     [x, down],
-    { type: x.type, shape: [`G${parts}`, tokens, LORA_GROUP] },
+    { type: x.type, shape: [`G${parts}`, tokens, "W"] },
     { domain: "com.microsoft", attributes: half },
   );
   // 0: the dimension that is there.
