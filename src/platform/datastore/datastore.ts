@@ -11,6 +11,7 @@ import { revisionNotFound } from "./hub-fault.ts";
 import { type Commit, MAIN, type Repo, type Repositories, repositories } from "./repositories.ts";
 import { type FileEntry, type TreeStore, walk } from "./tree.ts";
 import { treeStore } from "./tree-store.ts";
+import { type UploadTickets, uploadTickets } from "./upload-tickets.ts";
 
 /** A file of a revision. */
 export interface RepoFile {
@@ -58,6 +59,7 @@ export interface DatastoreParts extends Datastore {
   repos: Repositories;
   trees: TreeStore;
   blobs: BlobStore;
+  tickets: UploadTickets;
 }
 
 /** Files flushed to disk at a time. */
@@ -66,7 +68,8 @@ const AT_ONCE = 4;
 /** Opens it: the database holds names and history, `blobs/` in the data folder the bytes. */
 export async function openDatastore({ database, dir, times }: PlatformContext): Promise<DatastoreParts> {
   const trees = treeStore(database);
-  const repos = repositories(database, trees, () => `${times.naive().slice(0, 23)}Z`);
+  const now = () => `${times.naive().slice(0, 23)}Z`;
+  const repos = repositories(database, trees, now);
   const namespaces = datastoreNamespaces(database, times);
   const blobs = await blobStore(join(dir, "blobs"));
   return {
@@ -74,6 +77,7 @@ export async function openDatastore({ database, dir, times }: PlatformContext): 
     repos,
     trees,
     blobs,
+    tickets: uploadTickets(() => Date.parse(now())),
     createRepo(type, id) {
       namespaces.ensure(id.slice(0, id.indexOf("/")));
       return repos.create({ type, id });

@@ -5,8 +5,14 @@ import { HttpFault } from "../http/http-fault.ts";
 export type HubErrorCode = "RepoNotFound" | "RevisionNotFound" | "EntryNotFound";
 
 /** A fault with what hub clients read: the code and the sentence as headers, too. */
-export function hubFault(status: ContentfulStatusCode, message: string, code?: HubErrorCode): HttpFault {
+export function hubFault(
+  status: ContentfulStatusCode,
+  message: string,
+  code?: HubErrorCode,
+  headers: Record<string, string> = {},
+): HttpFault {
   return new HttpFault(status, message, {
+    ...headers,
     ...(code && { "x-error-code": code }),
     // Clients try a 409 again unless they are told that it will not help.
     ...(status === 409 && { "x-should-retry": "false" }),

@@ -61,6 +61,8 @@ export interface Repositories {
   resolve(repo: Repo, revision: string): Commit | undefined;
   /** A commit by its oid. */
   commitAt(repo: Repo, oid: string): Commit | undefined;
+  /** Errors: 404 where it is not there, 400 where it is no branch. */
+  branchHead(repo: Repo, branch: string): Commit;
   /** Errors: 404 for no such branch, 412 for another head than `parent`, and those of `editTree`. */
   commit(key: RepoKey, request: CommitRequest): Commit;
   /** A commit whose files are exactly these, on a branch that is made where it is missing; with a tag on it where asked for. */
@@ -73,8 +75,8 @@ export interface Repositories {
 /** `now` gives a time in ISO with milliseconds. */
 export function repositories(database: Database, trees: TreeStore, now: () => string): Repositories {
   const sql = statements(database);
-  function write(repo: Repo, commit: Omit<Commit, "oid" | "date">): Commit {
-    const { tree, parent, summary, description } = commit;
+  const known = lookups(sql);
+  function write(repo: Repo, { tree, parent, summary, description }: Omit<Commit, "oid" | "date">): Commit {
     const date = now();
     const message = `${summary}\n${description === "" ? "" : `\n${description}\n`}`;
     const seconds = Math.floor(Date.parse(date) / 1000);
@@ -82,42 +84,22 @@ export function repositories(database: Database, trees: TreeStore, now: () => st
     sql.addCommit.run(repo.key, oid, tree, parent, summary, description, date);
     return { oid, tree, parent, summary, description, date };
   }
-  const found: Repositories = {
+  return {
+    ...known,
     create: (key) =>
       transaction(database, () => {
-        const [namespace, name] = parts(key.id);
-        if (sql.addRepo.run(key.type, namespace, name, now()).changes === 0) return false;
-        const repo = found.get(key);
+        if (sql.addRepo.run(key.type, ...parts(key.id), now()).changes === 0) return false;
+        const repo = known.get(key);
         const first = { tree: emptyTree(trees), parent: null, summary: "initial commit", description: "" };
         sql.putRef.run(repo.key, "branch", MAIN, write(repo, first).oid);
         return true;
       }),
-    find({ type, id }) {
-      const row = sql.repo.get(type, ...parts(id)) as { key: number; created_at: string } | undefined;
-      return row && { key: row.key, created_at: row.created_at, type, id };
-    },
-    get(key) {
-      const repo = found.find(key);
-      if (repo === undefined) throw repoNotFound(key.id);
-      return repo;
-    },
     remove: ({ type, id }) => sql.removeRepo.run(type, ...parts(id)).changes > 0,
-    list(type, namespace) {
-      const rows = sql.repos.all(type, namespace ?? null, namespace ?? null) as Omit<Repo, "type">[];
-      return rows.map(({ key, id, created_at }) => ({ key, id, created_at, type }));
-    },
-    refs: (repo) => (sql.refs.all(repo.key) as Ref[]).map(({ kind, name, oid }) => ({ kind, name, oid })),
-    commitAt: (repo, oid) => sql.commit.get(repo.key, oid) as Commit | undefined,
-    resolve(repo, revision) {
-      const name = revision === "HEAD" ? MAIN : revision.replace(/^refs\/(heads|tags)\//, "");
-      const row = sql.ref.get(repo.key, name) as { oid: string } | undefined;
-      return found.commitAt(repo, row?.oid ?? revision);
-    },
     commit: (key, { branch, parent, summary, description, edits }) =>
       transaction(database, () => {
-        const repo = found.get(key);
-        const head = headOf(found, repo, branch);
-        if (parent != null && !head.oid.startsWith(parent)) {
+        const repo = known.get(key);
+        const head = known.branchHead(repo, branch);
+        if (parent !== undefined && !head.oid.startsWith(parent)) {
           throw hubFault(412, `${branch} is at ${head.oid}, not at ${parent}: a commit has happened since`);
         }
         const tree = editTree(trees, head.tree, edits);
@@ -127,8 +109,8 @@ export function repositories(database: Database, trees: TreeStore, now: () => st
       }),
     replace: (key, { branch, tag, summary, description, edits }) =>
       transaction(database, () => {
-        const repo = found.get(key);
-        const head = found.resolve(repo, branch);
+        const repo = known.get(key);
+        const head = known.resolve(repo, branch);
         const tree = editTree(trees, emptyTree(trees), edits);
         const commit = write(repo, { tree, parent: head?.oid ?? null, summary, description });
         sql.putRef.run(repo.key, "branch", refName(branch), commit.oid);
@@ -142,15 +124,41 @@ export function repositories(database: Database, trees: TreeStore, now: () => st
     },
     removeRef: (repo, { kind, name }) => sql.removeRef.run(repo.key, kind, name).changes > 0,
   };
-  return found;
 }
 
-function headOf(repos: Repositories, repo: Repo, branch: string): Commit {
-  const ref = repos.refs(repo).find(({ kind, name }) => kind === "branch" && name === branch);
-  const commit = ref && repos.commitAt(repo, ref.oid);
-  if (commit !== undefined) return commit;
-  if (repos.resolve(repo, branch) === undefined) throw revisionNotFound(branch);
-  throw hubFault(400, `${branch} is no branch; commits go to a branch`);
+type Lookups = Pick<Repositories, "find" | "get" | "list" | "refs" | "resolve" | "commitAt" | "branchHead">;
+
+function lookups(sql: ReturnType<typeof statements>): Lookups {
+  const known: Lookups = {
+    find({ type, id }) {
+      const row = sql.repo.get(type, ...parts(id)) as { key: number; created_at: string } | undefined;
+      return row && { key: row.key, created_at: row.created_at, type, id };
+    },
+    get(key) {
+      const repo = known.find(key);
+      if (repo === undefined) throw repoNotFound(key.id);
+      return repo;
+    },
+    list(type, namespace) {
+      const rows = sql.repos.all(type, namespace ?? null, namespace ?? null) as Omit<Repo, "type">[];
+      return rows.map(({ key, id, created_at }) => ({ key, id, created_at, type }));
+    },
+    refs: (repo) => (sql.refs.all(repo.key) as Ref[]).map(({ kind, name, oid }) => ({ kind, name, oid })),
+    commitAt: (repo, oid) => sql.commit.get(repo.key, oid) as Commit | undefined,
+    resolve(repo, revision) {
+      const name = revision === "HEAD" ? MAIN : revision.replace(/^refs\/(heads|tags)\//, "");
+      const row = sql.ref.get(repo.key, name) as { oid: string } | undefined;
+      return known.commitAt(repo, row?.oid ?? revision);
+    },
+    branchHead(repo, branch) {
+      const ref = known.refs(repo).find(({ kind, name }) => kind === "branch" && name === branch);
+      const commit = ref && known.commitAt(repo, ref.oid);
+      if (commit !== undefined) return commit;
+      if (known.resolve(repo, branch) === undefined) throw revisionNotFound(branch);
+      throw hubFault(400, `${branch} is no branch; commits go to a branch`);
+    },
+  };
+  return known;
 }
 
 function parts(id: string): [string, string] {

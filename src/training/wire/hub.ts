@@ -57,7 +57,7 @@ export const CommitLine = z.discriminatedUnion("key", [
   }),
   z.object({
     key: z.literal("file"),
-    value: z.object({ path: z.string(), encoding: z.enum(["base64", "utf-8"]).nullish() }),
+    value: z.object({ path: z.string(), encoding: z.literal("base64") }),
   }),
   z.object({
     key: z.literal("lfsFile"),
