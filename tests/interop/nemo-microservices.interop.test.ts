@@ -1,3 +1,4 @@
+import { BASE_MODEL } from "./platform/platform-process.ts";
 import { describeSuites } from "./platform/suite.ts";
 import { pythonEnv } from "./python-env.ts";
 
@@ -17,15 +18,16 @@ describeSuites("nemo-microservices 1.5", await pythonEnv("requirements-toolkit.t
   },
   {
     script: "customizer_client.py",
+    job: () => ({ base_model: BASE_MODEL }),
     versions: { "nemo-microservices": /^1\.5\./ },
     sections: {
-      targets: 12,
-      configs: 17,
-      "a DPO job": 22,
+      targets: 14,
+      configs: 16,
+      "a DPO job": 20,
       "a LoRA job on chats": 8,
       "jobs that cannot be": 17,
       "lists of jobs": 10,
-      cancelling: 7,
+      cancelling: 6,
     },
   },
   {

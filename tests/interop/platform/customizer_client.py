@@ -54,20 +54,28 @@ def targets(check):
     first = client.customization.targets.list().data[0]
     check.equal("the base model is one", (first.status, first.enabled), ("ready", True))
     check.true("with its size", first.num_parameters == 130_304, first)
-    made = client.customization.targets.create(name="t@1", namespace=NS, num_parameters=1000, precision="fp32", enabled=False,
-                                               base_model="nobody/model", description="a target", custom_fields={"a": "b"})
-    check.equal("create", (made.namespace, made.name, made.num_parameters, made.enabled), (NS, "t@1", 1000, False))
-    check.equal("retrieve", client.customization.targets.retrieve("t@1", namespace=NS).to_dict(), made.to_dict())
+    hub.create_repo(f"{NS}/own-base")
+    hub.upload_folder(folder_path=report.job["base_model"], repo_id=f"{NS}/own-base")
+    own = {"name": "t@1", "namespace": NS, "num_parameters": 130_304, "precision": "fp32", "model_uri": f"hf://{NS}/own-base"}
+    made = client.customization.targets.create(**own, enabled=False, base_model="nobody/model", description="a target", custom_fields={"a": "b"})
+    check.equal("create", (made.namespace, made.name, made.num_parameters, made.enabled), (NS, "t@1", 130_304, False))
+    until = time.monotonic() + LIMIT_S
+    while (got := client.customization.targets.retrieve("t@1", namespace=NS)).status != "ready" and time.monotonic() < until:
+        time.sleep(0.1)
+    check.equal("it is fetched", (got.status, got.id, got.model_uri), ("ready", made.id, own["model_uri"]))
     changed = client.customization.targets.update("t@1", namespace=NS, description="changed")
-    check.equal("update", (changed.description, changed.num_parameters), ("changed", 1000))
+    check.equal("update", (changed.description, changed.num_parameters), ("changed", 130_304))
     names = lambda **given: [each.name for each in client.customization.targets.list(filter=given)]
     check.equal("by namespace", names(namespace=NS), ["t@1"])
     check.equal("by base model", names(base_model="nobody/model"), ["t@1"])
     check.equal("by name", names(name="t@1"), ["t@1"])
     check.equal("disabled", names(enabled=False), ["t@1"])
     check.true("ready", first.name in names(status="ready"), names(status="ready"))
-    check.raises("twice", nemo.ConflictError, lambda: client.customization.targets.create(name="t@1", namespace=NS, num_parameters=1, precision="fp32"))
-    check.raises("half of it", nemo.UnprocessableEntityError, lambda: client.customization.targets.create(name="u", namespace=NS, num_parameters=1, precision=nemo.omit))
+    check.raises("twice", nemo.ConflictError, lambda: client.customization.targets.create(**own))
+    check.raises("half of it", nemo.UnprocessableEntityError, lambda: client.customization.targets.create(**{**own, "precision": nemo.omit}))
+    error = check.raises("of a registry that is not here", nemo.UnprocessableEntityError,
+                         lambda: client.customization.targets.create(**{**own, "name": "u", "model_uri": "ngc://nvidia/nemo/llama:2.0"}))
+    check.true("is told", "model_uri" in str(error), error)
     client.customization.targets.delete("t@1", namespace=NS)
     check.raises("it is gone", nemo.NotFoundError, lambda: client.customization.targets.retrieve("t@1", namespace=NS))
 
@@ -102,7 +110,7 @@ def configs(check):
                 sorted((each.name for each in client.customization.configs.list()), reverse=True))
     check.equal("all, page by page", len(list(client.customization.configs.list(page_size=1))), len(client.customization.configs.list().data))
     check.raises("twice", nemo.ConflictError, lambda: client.customization.configs.create(
-        name="own@v1.0.0+cpu", namespace=NS, target=f"{target.namespace}/{target.name}", max_seq_length=1, training_options=[option]))
+        name="own@v1.0.0+cpu", namespace=NS, target=f"{target.namespace}/{target.name}", max_seq_length=128, training_options=[option]))
     client.customization.configs.delete("own@v1.0.0+cpu", namespace=NS)
     check.raises("it is gone", nemo.NotFoundError, lambda: client.customization.configs.retrieve("own@v1.0.0+cpu", namespace=NS))
 
@@ -148,7 +156,7 @@ def lora_and_sft(check):
     rows = [{"messages": row["prompt"] + [{"role": "assistant", "content": row["chosen_response"]}]} for row in moves(30, 3)]
     upload("chats", {"training/chats.jsonl": rows})
     job = client.customization.jobs.create(
-        config=config, dataset=f"{NS}/chats", namespace=NS, output_model=f"{NS}/adapter@v1", name="an SFT job", description="LoRA", project="p",
+        config=config, dataset=f"{NS}/chats", namespace=NS, output_model=f"{NS}/adapter@v1", name="an-sft-job", description="LoRA", project="p",
         hyperparameters={"training_type": "sft", "finetuning_type": "lora", "epochs": 1, "batch_size": 8, "learning_rate": 1e-3,
                          "lora": {"adapter_dim": 8}}, custom_fields={"a": "b"})
     check.equal("a version of one's own", job.output_model, f"{NS}/adapter@v1")

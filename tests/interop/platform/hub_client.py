@@ -17,6 +17,8 @@ NS = report.job["namespace"]
 REPO = f"{NS}/rows"
 MODEL = f"{NS}/model"
 api = HfApi(endpoint=endpoint, token=token)
+# Before 1.20 the client cannot say of a file that is there already which commit that is, and sends it once more.
+skips = tuple(map(int, version("huggingface_hub").split(".")[:2])) >= (1, 20)
 rows = b'{"prompt": "a", "chosen_response": "b", "rejected_response": "c"}\n' * 3
 of = {"repo_id": REPO, "repo_type": "dataset"}
 
@@ -57,7 +59,8 @@ def files(check):
     before = api.repo_info(**of).sha
     check.equal("both", sorted(api.list_repo_files(**of)), ["training/training_file.jsonl", "validation/validation_file.jsonl"])
     same = api.upload_file(path_or_fileobj=str(path), path_in_repo="validation/validation_file.jsonl", **of)
-    check.equal("the same again is no commit", (same.oid, api.repo_info(**of).sha), (before, before))
+    check.equal("the same again", (api.repo_info(**of).sha, read("validation/validation_file.jsonl")), (same.oid, b"{}\n"))
+    check.equal("is no commit", same.oid == before, skips)
     api.upload_file(path_or_fileobj=b"", path_in_repo="empty.txt", **of)
     check.equal("an empty file", read("empty.txt"), b"")
     odd = "odd names/ä ö+ü %41 #1 & 100%?.txt"
@@ -109,9 +112,9 @@ def folders(check):
     found = {str(path.relative_to(got)): path.read_bytes() for path in got.rglob("*") if path.is_file() and ".cache" not in path.parts}
     check.true("snapshot_download", found == want, f"{len(found)} files of {len(want)}")
     some = Path(snapshot_download(MODEL, allow_patterns="part-00*/*", endpoint=endpoint, token=token, local_dir=str(dir / "some")))
-    check.equal("of some", len([path for path in some.rglob("file-*")]), 10)
+    check.equal("of some", len([path for path in some.glob("part-*/file-*")]), 10)
     again = api.upload_folder(folder_path=str(folder), **of)
-    check.equal("the same again is no commit", again.oid, done.oid)
+    check.equal("the same again is no commit", again.oid == done.oid, skips)
     (folder / "part-001/file-1.bin").write_bytes(b"changed")
     api.upload_folder(folder_path=str(folder), delete_patterns="part-00[2-9]/*", ignore_patterns="part-00[2-9]/*", **of)
     check.equal("one changed", Path(api.hf_hub_download(MODEL, "part-001/file-1.bin")).read_bytes(), b"changed")

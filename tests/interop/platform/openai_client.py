@@ -164,20 +164,22 @@ def many_at_once(check):
 
 
 def too_many(check):
+    crowded = {"base_url": report.job["small_url"] + "/nim/v1", "api_key": "local", "timeout": 120}
+
     async def flood():
-        async with openai.AsyncOpenAI(base_url=nim, api_key="local", max_retries=0, timeout=120) as other:
-            asked = (other.chat.completions.create(**{**ask, "max_tokens": 300}, temperature=2, n=8, seed=n) for n in range(report.job["flood"]))
+        async with openai.AsyncOpenAI(**crowded, max_retries=0) as other:
+            asked = (other.chat.completions.create(**ask, temperature=2, n=8, seed=n) for n in range(report.job["flood"]))
             return await asyncio.gather(*asked, return_exceptions=True)
 
     done = asyncio.run(flood())
     refused = [each for each in done if isinstance(each, openai.RateLimitError)]
     others = [each for each in done if isinstance(each, Exception) and not isinstance(each, openai.RateLimitError)]
     check.true("some are refused", len(refused) > 0, f"{len(done)} answered")
-    check.true("most are not", len(refused) < len(done), len(refused))
+    check.true("some are not", len(refused) < len(done), len(refused))
     check.equal("nothing else goes wrong", others[:3], [])
     check.true("Retry-After", all(int(each.response.headers["retry-after"]) >= 1 for each in refused), refused[:1])
-    patient = openai.OpenAI(base_url=nim, api_key="local", max_retries=5)
-    check.true("afterwards it answers", patient.chat.completions.create(**ask, temperature=0).choices)
+    patient = openai.OpenAI(**crowded, max_retries=5)
+    check.true("a client that tries again gets its answer", patient.chat.completions.create(**ask, temperature=0).choices)
 
 
 report.run("models", models)
