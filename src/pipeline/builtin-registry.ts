@@ -60,7 +60,10 @@ export function createBuiltins({ env, log }: { env: Record<string, string | unde
     registry.reader(name, { description, options: z.strictObject({}), build: () => reader });
   }
   registry.trainer("nemo_customizer_trainer", nemoCustomizerTrainerComponent);
-  registry.trainer_adapter("nemo_customizer_trainer_adapter", nemoCustomizerTrainerAdapterComponent);
+  registry.trainer_adapter(
+    "nemo_customizer_trainer_adapter",
+    nemoCustomizerTrainerAdapterComponent({ env, clock: systemClock }),
+  );
 
   return {
     registry,

@@ -15,42 +15,56 @@ export interface CollectResult extends EvaluateResult {
 
 /** `eval`, then `candidates -> pairs -> split -> data-set files`, all into one run folder. */
 export async function collectParts(parts: Parts, options: RunOptions): Promise<CollectResult> {
-  const { folder, result } = await evaluateInto(parts, options);
+  const { folder, result } = await collectInto(parts, options);
   try {
-    if (result.stopped) return result;
-    if (options.shard) {
-      await folder.update(completedAt(options));
-      return result;
-    }
-    const split = await splitFor(parts.output_dir, parts.pairs.split);
-    const pairs = await buildPairs({
-      ...parts.pairs,
-      runs: [folder.dir],
-      output: folder.dir,
-      seed: options.seed,
-      split,
-      signal: options.stop,
-      // Threads have heaps of their own, and this process has grown one already.
-      threads: 0,
-    });
-    if (!isEmpty(pairs)) await recordSplit(parts.output_dir, pairs.split);
-    const { turns, candidates, training, validation, skipped } = pairs;
-    await folder.update({
-      missing: { ...folder.manifest.missing, ...skipped },
-      counts: { turns, candidates, pairs: pairs.pairs, training, validation },
-      // A run that was resumed is told the same again.
-      notes: [...new Set([...folder.manifest.notes, ...pairs.warnings])],
-    });
-    if (parts.pairs.dataset_output_dir !== null) await copyDataset(folder, parts.pairs.dataset_output_dir);
-    await folder.update(completedAt(options));
-    return { ...result, pairs };
-  } catch (error) {
-    await folder.update({ status: "interrupted" }).catch(() => undefined);
-    if (options.stop.aborted) return { ...result, stopped: "drained" };
-    throw diskError(folder.dir, error);
+    if (!result.stopped) await folder.update(completedAt(options));
+    return result;
   } finally {
     await folder.close();
   }
+}
+
+/** As `collectParts`, with the run folder left open for the stages after it; `result.stopped` tells that there are none. */
+export async function collectInto(
+  parts: Parts,
+  options: RunOptions,
+): Promise<{ folder: RunFolder; result: CollectResult }> {
+  const { folder, result } = await evaluateInto(parts, options);
+  try {
+    if (result.stopped || options.shard) return { folder, result };
+    const pairs = await pairsInto(folder, parts, options);
+    return { folder, result: { ...result, pairs } };
+  } catch (error) {
+    await folder.update({ status: "interrupted" }).catch(() => undefined);
+    if (options.stop.aborted) return { folder, result: { ...result, stopped: "drained" } };
+    await folder.close();
+    throw diskError(folder.dir, error);
+  }
+}
+
+/** Pairs and data set of the runs in a folder. */
+async function pairsInto(folder: RunFolder, parts: Parts, options: RunOptions): Promise<PairsSummary> {
+  const split = await splitFor(parts.output_dir, parts.pairs.split);
+  const pairs = await buildPairs({
+    ...parts.pairs,
+    runs: [folder.dir],
+    output: folder.dir,
+    seed: options.seed,
+    split,
+    signal: options.stop,
+    // Threads have heaps of their own, and this process has grown one already.
+    threads: 0,
+  });
+  if (!isEmpty(pairs)) await recordSplit(parts.output_dir, pairs.split);
+  const { turns, candidates, training, validation, skipped } = pairs;
+  await folder.update({
+    missing: { ...folder.manifest.missing, ...skipped },
+    counts: { turns, candidates, pairs: pairs.pairs, training, validation },
+    // A run that was resumed is told the same again.
+    notes: [...new Set([...folder.manifest.notes, ...pairs.warnings])],
+  });
+  if (parts.pairs.dataset_output_dir !== null) await copyDataset(folder, parts.pairs.dataset_output_dir);
+  return pairs;
 }
 
 /** The data-set files once more, where the configuration asks for them: `<dataset_output_dir>/<run_id>/`. */

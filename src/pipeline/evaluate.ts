@@ -1,10 +1,11 @@
 import { structureOf } from "../evaluation/examples.ts";
-import { openLineAppender } from "../lib/append.ts";
+import { type LineAppender, openLineAppender } from "../lib/append.ts";
 import { EXIT, PairwrightError, usageError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { scrubbedLogger, scrubber } from "../lib/scrub.ts";
+import type { PlayedRun } from "../records/run.ts";
 import type { EvaluatorSummary } from "../records/score.ts";
-import { addUsage, type Usage } from "../records/usage.ts";
+import { addUsage, noUsage, type Usage } from "../records/usage.ts";
 import type { Example } from "../registry/workflow.ts";
 import { holdsAnswer, recordFromRow } from "../workflow/record-from-row.ts";
 import { playExample } from "../workflow/run-example.ts";
@@ -116,10 +117,7 @@ async function scoreUnlessStopped(parts: Parts, options: RunOptions, folder: Run
 
 /** Plays what is missing; `before` is what an earlier start of this run had done. */
 async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promise<{ played: Played; before: Done }> {
-  const { seed, now, log, stop } = options;
-  const run_index = options.run_index ?? 0;
-  const scrub = scrubber(parts.secrets);
-  const safeLog = scrubbedLogger(log, scrub);
+  const { log, num_runs = 1 } = options;
   const path = folder.path("runs.jsonl");
   await using appender = await openLineAppender(path);
   if (appender.healed) {
@@ -127,39 +125,51 @@ async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promi
     await folder.update({ notes: [...folder.manifest.notes, `runs.jsonl: ${appender.healed}`] });
   }
   const before = await whatIsDone(path);
-  const { completed: done } = before;
+  const done = before.completed;
   if (done.size > 0) log.info(`${done.size} of ${folder.manifest.asked.examples} examples are done already`);
 
-  const { group_key } = parts.pairs.split;
-  const structure = structureOf(parts.shape);
-  // Awaited here: the log must stay open until the last line is in it.
-  const played = await playExamples({
+  const all: Played = { asked: 0, completed: 0, failed: 0, usage: noUsage(), errors: {}, stopped: undefined };
+  for (let run_index = 0; run_index < num_runs && !all.stopped; run_index += 1) {
+    // Awaited here: the log must stay open until the last line is in it.
+    const run = await playRun(parts, options, { run_index, done, all, spent: before.usage.cost ?? 0, appender });
+    addPlayed(all, run);
+    if (run.stopped === "max_failures" && options.continue_on_failures && run_index + 1 < num_runs) {
+      all.stopped = undefined;
+      log.warn(
+        `run ${run_index + 1} of ${num_runs}: more examples failed than --max-failures allows; going on with the next`,
+      );
+    }
+    if (all.stopped) break;
+    const { failed, errors } = run;
+    const completed = run.asked - failed;
+    await options.afterRun?.({ folder, run_index, completed, failed, errors, played: run.completed + failed });
+  }
+  return { played: all, before };
+}
+
+interface RunPlace {
+  run_index: number;
+  done: ReadonlySet<string>;
+  /** What the runs before this one came to. */
+  all: Played;
+  /** By earlier starts, in US dollars. */
+  spent: number;
+  appender: LineAppender;
+}
+
+/** One run of the whole data set. */
+function playRun(parts: Parts, options: RunOptions, place: RunPlace): Promise<Played> {
+  const { seed, now, log, stop } = options;
+  const { run_index, done, all, spent, appender } = place;
+  const scrub = scrubber(parts.secrets);
+  const safeLog = scrubbedLogger(log, scrub);
+  return playExamples({
     examples: parts.examples,
     reps: options.reps,
     run_index,
     shard: options.shard,
     max_concurrency: parts.max_concurrency,
-    async play(example, rep) {
-      const group = group_key === undefined ? undefined : groupOf(example, group_key);
-      const place = { rep, run_index, seed, group, now };
-      const stored =
-        options.skip_workflow ||
-        (options.skip_completed_entries && holdsAnswer(example, structure.generated_answer_key));
-      if (stored) {
-        const { steps, ...head } = recordFromRow(example, { ...place, ...structure });
-        return { head, steps: steps.map((step) => JSON.stringify(step)) };
-      }
-      const run = await playExample(example, {
-        ...place,
-        workflow: parts.workflow.run,
-        workflow_name: parts.workflow.name,
-        policy_only: options.policy_only ?? false,
-        signal: stop,
-        log: safeLog,
-      });
-      if (!options.result_of) return run;
-      return { ...run, head: { ...run.head, output: options.result_of(run.head.output) ?? null } };
-    },
+    play: player(parts, options, { seed, run_index, now, log: safeLog }),
     done,
     log: appender,
     scrub,
@@ -167,13 +177,51 @@ async function play(parts: Parts, options: RunOptions, folder: RunFolder): Promi
     stop,
     max_failures: options.max_failures,
     max_cost: options.max_cost,
-    spent: before.usage.cost ?? 0,
+    spent: spent + (all.usage.cost ?? 0),
     onProgress(progress) {
+      const { completed, failed } = progress;
       sayFailure(progress, safeLog);
-      options.onProgress?.(progress);
+      const usage = { ...all.usage };
+      addUsage(usage, progress.usage);
+      options.onProgress?.({ ...progress, completed: all.completed + completed, failed: all.failed + failed, usage });
     },
   });
-  return { played, before };
+}
+
+type PlayPlace = { seed: number; run_index: number; now: () => number; log: Logger };
+
+function player(parts: Parts, options: RunOptions, { log, ...place }: PlayPlace) {
+  const { group_key } = parts.pairs.split;
+  const structure = structureOf(parts.shape);
+  return async (example: Example, rep: number): Promise<PlayedRun> => {
+    const group = group_key === undefined ? undefined : groupOf(example, group_key);
+    const placed = { ...place, rep, group };
+    const stored =
+      options.skip_workflow || (options.skip_completed_entries && holdsAnswer(example, structure.generated_answer_key));
+    if (stored) {
+      const { steps, ...head } = recordFromRow(example, { ...placed, ...structure });
+      return { head, steps: steps.map((step) => JSON.stringify(step)) };
+    }
+    const run = await playExample(example, {
+      ...placed,
+      workflow: parts.workflow.run,
+      workflow_name: parts.workflow.name,
+      policy_only: options.policy_only ?? false,
+      signal: options.stop,
+      log,
+    });
+    if (!options.result_of) return run;
+    return { ...run, head: { ...run.head, output: options.result_of(run.head.output) ?? null } };
+  };
+}
+
+function addPlayed(sum: Played, more: Played): void {
+  sum.asked += more.asked;
+  sum.completed += more.completed;
+  sum.failed += more.failed;
+  addUsage(sum.usage, more.usage);
+  for (const [code, times] of Object.entries(more.errors)) sum.errors[code] = (sum.errors[code] ?? 0) + times;
+  sum.stopped = more.stopped;
 }
 
 const FAILURES_SAID = 3;
@@ -197,7 +245,7 @@ function groupOf(example: Example, key: string): string {
 }
 
 /** Reads the whole data set once before anything is spent, so that its faults come first; counts what will run. */
-async function countExamples(parts: Parts, { reps, shard }: RunOptions): Promise<number> {
+async function countExamples(parts: Parts, { reps, shard, num_runs = 1 }: RunOptions): Promise<number> {
   let rows = 0;
   let mine = 0;
   for await (const example of parts.examples()) {
@@ -212,7 +260,7 @@ async function countExamples(parts: Parts, { reps, shard }: RunOptions): Promise
       fix: "add rows, or loosen the filter",
     });
   }
-  return mine * reps;
+  return mine * reps * num_runs;
 }
 
 function refuseContradictions(options: RunOptions, parts: Parts): void {

@@ -1,5 +1,19 @@
 import type { Logger } from "../lib/log.ts";
 import type { Progress } from "./play-examples.ts";
+import type { RunFolder } from "./run-folder.ts";
+
+/** One of several runs of the whole data set into one folder. */
+export interface RunOfDataset {
+  folder: RunFolder;
+  run_index: number;
+  /** Of this run, whichever process played them. */
+  completed: number;
+  failed: number;
+  /** Why examples failed: error code -> how many. */
+  errors: Record<string, number>;
+  /** How many were played just now. */
+  played: number;
+}
 
 /** What the person who starts a run may say about it. */
 export interface RunOptions {
@@ -7,7 +21,12 @@ export interface RunOptions {
   version: string;
   seed: number;
   reps: number;
-  run_index?: number;
+  /** How many times the whole data set is run, one after another; 1 unless told. */
+  num_runs?: number;
+  /** After a run of the data set in which more than `max_failures` examples failed, go on with the next one. */
+  continue_on_failures?: boolean;
+  /** After each run of the data set; what it throws ends the command. */
+  afterRun?: (run: RunOfDataset) => Promise<void>;
   /** True: the newest unfinished run; a text: that run. */
   resume?: boolean | string;
   shard?: { index: number; of: number } | undefined;

@@ -2,6 +2,7 @@ import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
 import type { Message, Tool } from "../records/message.ts";
 import type { PreferencePair, UnsplitPair } from "../records/pair.ts";
 import type { BrokenRollout, RolloutRecord } from "../records/rollout.ts";
+import type { TrainingBackend } from "./training-backend.ts";
 
 /** Which candidates of a turn to pair, and which pairs to leave out. */
 export interface TrajectoryBuilder {
@@ -23,7 +24,7 @@ export interface TrajectoryBuilder {
 /** Reason -> how many. */
 export type SkipCounts = Record<string, number>;
 
-/** A trainer, as far as collecting needs to know it: how much to collect, and what to leave out of the data set. */
+/** How much to collect, what to leave out of the data set, and whether to wait for the training. */
 export interface Trainer {
   readonly collection: {
     num_runs: number;
@@ -32,9 +33,11 @@ export interface Trainer {
     /** null is all of them. */
     max_pairs: number | null;
   };
+  /** False: the job is submitted, and another command may wait for it. Absent is true. */
+  readonly wait_for_completion?: boolean;
 }
 
-/** A trainer adapter, as far as collecting needs to know it: which rows its backend takes. */
+/** Which rows a backend takes, and the backend itself. */
 export interface TrainerAdapter {
   readonly dataset: {
     /** The name of a registered format. */
@@ -45,6 +48,8 @@ export interface TrainerAdapter {
     /** A folder that gets a copy of the data-set files, or null. */
     dataset_output_dir: string | null;
   };
+  /** Absent: it writes data sets, and trains nothing. Called when there is something to train, and not before. */
+  connect?(): TrainingBackend;
 }
 
 /** Reads other agents' records. One row may hold several rollouts; a row of another kind is no rollout and no error. */
@@ -73,6 +78,8 @@ export interface Completion {
 export interface DatasetFormat {
   /** What no row of this format holds, whatever the pair: `scores`, `provenance`, `history`… */
   readonly never_holds?: readonly string[];
+  /** Whether rows hold where a pair comes from, with its `pair_id`: making that takes time. */
+  readonly holds_provenance?: boolean;
   /** The prompt as a row holds it: pairs whose written prompts are equal stay on one side of the split. */
   prompt(pair: ReadPair, options: FormatOptions): unknown;
   /** The row, and the names of what it could not hold; `row` is null when the pair cannot be written at all. */

@@ -12,15 +12,15 @@ export const NemoCustomizerTrainerOptions = z.strictObject({
 });
 export type NemoCustomizerTrainerOptions = z.output<typeof NemoCustomizerTrainerOptions>;
 
-/** What collecting needs of the trainer. */
+/** How much is collected, and whether the training is waited for. */
 export function nemoCustomizerTrainer(options: NemoCustomizerTrainerOptions): Trainer {
-  const { num_runs, continue_on_collection_error, deduplicate_pairs, max_pairs } = options;
-  return { collection: { num_runs, continue_on_collection_error, deduplicate_pairs, max_pairs } };
+  const { wait_for_completion, ...collection } = options;
+  return { collection, wait_for_completion };
 }
 
 /** `nemo_customizer_trainer` as it stands in the table of components. */
 export const nemoCustomizerTrainerComponent: Component<"trainer", typeof NemoCustomizerTrainerOptions> = {
-  description: "collects preference pairs in one or several runs, for a NeMo Customizer job",
+  description: "collects preference pairs in one or several runs of the data set, then trains on them",
   options: NemoCustomizerTrainerOptions,
   build: ({ options }) => nemoCustomizerTrainer(options),
 };

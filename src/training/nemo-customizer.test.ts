@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
+import { systemClock } from "../lib/clock.ts";
+import { NemoCustomizerTrainerAdapterOptions } from "./nemo-customizer-options.ts";
 import { NemoCustomizerTrainerOptions, nemoCustomizerTrainer } from "./nemo-customizer-trainer.ts";
-import {
-  NemoCustomizerTrainerAdapterOptions,
-  nemoCustomizerTrainerAdapter,
-} from "./nemo-customizer-trainer-adapter.ts";
+import { nemoCustomizerTrainerAdapter } from "./nemo-customizer-trainer-adapter.ts";
 
 const required = {
   entity_host: "https://e",
@@ -95,7 +94,7 @@ test("collecting learns how rows are written", () => {
     dataset_output_dir: "out",
     hyperparameters: { training_type: "sft" },
   });
-  expect(nemoCustomizerTrainerAdapter(options).dataset).toEqual({
+  expect(nemoCustomizerTrainerAdapter(options, { env: {}, clock: systemClock }).dataset).toEqual({
     format: "nemo-customizer",
     use_full_message_history: true,
     training_type: "sft",

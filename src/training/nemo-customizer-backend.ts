@@ -1,0 +1,60 @@
+import type { TrainingBackend } from "../registry/training-backend.ts";
+import { customizerClient } from "./clients/customizer.ts";
+import { deploymentsClient } from "./clients/deployments.ts";
+import { createService } from "./clients/service.ts";
+import type { NemoCustomizerTrainerAdapterOptions } from "./nemo-customizer-options.ts";
+import type { AdapterSurroundings } from "./nemo-customizer-trainer-adapter.ts";
+import { readDeployment, serveModel } from "./nemo-deployment.ts";
+import { readJob, readLogs, readStatus } from "./nemo-job-status.ts";
+import { submitJob } from "./nemo-submit.ts";
+import { uploadDataset } from "./nemo-upload.ts";
+
+/**
+ * NeMo Microservices v1: data sets go to the Datastore and the Entity Store, jobs to the Customizer, models to Deployment
+ * Management. The services of `entity_host` get NGC_API_KEY, the data store `hf_token` or else HF_TOKEN.
+ */
+export function nemoCustomizerBackend(
+  options: NemoCustomizerTrainerAdapterOptions,
+  { env, clock }: AdapterSurroundings,
+): TrainingBackend {
+  const { entity_host, datastore_host, hf_token, namespace } = options;
+  const platform = createService({
+    ...{ name: "NeMo Customizer", base_url: entity_host, clock },
+    ...{ token: env.NGC_API_KEY?.trim() ?? "", token_name: "NGC_API_KEY" },
+  });
+  const datastore = createService({
+    ...{ name: "NeMo Datastore", base_url: datastore_host, clock },
+    ...{ token: hf_token.trim() || (env.HF_TOKEN?.trim() ?? ""), token_name: "HF_TOKEN or hf_token" },
+  });
+  const customizer = customizerClient(platform);
+  const deployments = deploymentsClient(platform);
+  const { poll_interval_seconds, max_consecutive_status_failures, deployment_timeout_seconds } = options;
+  return {
+    place: platform.endpoint,
+    deploy_on_completion: options.deploy_on_completion,
+    polling: { poll_interval_seconds, max_consecutive_status_failures, deployment_timeout_seconds },
+    async submit(files, steps) {
+      await uploadDataset(files, { options, platform, datastore, steps });
+      return submitJob({ options, customizer, steps });
+    },
+    status: (id, signal) => readStatus(customizer, id, signal),
+    async cancel(id, signal) {
+      await customizer.cancelJob(id, signal);
+      return readStatus(customizer, id, signal);
+    },
+    async logs(id, signal) {
+      return readLogs(await customizer.logs(id, signal));
+    },
+    async list(signal) {
+      const found = [];
+      for await (const job of customizer.jobs(namespace, signal)) found.push(readJob(job, undefined));
+      return found;
+    },
+    deploy: (model, steps) => serveModel(model, { options, deployments, steps }),
+    deployment: (name, signal) => readDeployment(deployments, { namespace, name }, signal),
+    close() {
+      platform.close();
+      datastore.close();
+    },
+  };
+}
