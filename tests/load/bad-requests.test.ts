@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { forEachBounded } from "../../src/lib/concurrency.ts";
 import { seededRandom } from "../../src/lib/random.ts";
-import { startTestPlatform } from "../../src/platform/__fixtures__/test-platform.ts";
+import { startTestPlatform, type TestPlatform } from "../../src/platform/__fixtures__/test-platform.ts";
 import { type BadRequest, badRequest, ROUTES } from "./bad-requests.ts";
 import { size } from "./long.ts";
 
@@ -48,13 +48,46 @@ function send(origin: string, { method, path, body, headers, length_off, slow }:
   });
 }
 
+/** What the requests are about: those that are only half wrong get far. */
+async function makeThings({ call }: { call: TestPlatform["call"] }): Promise<void> {
+  const made = [
+    await call("POST", "/v1/hf/api/repos/create", { name: "r", organization: "default", type: "dataset" }),
+    await call("POST", "/v1/datasets", { name: "d", namespace: "default", files_url: "hf://datasets/default/r" }),
+    await call("POST", "/v1/projects", { name: "p" }),
+    await call("POST", "/v1/deployment/configs", { name: "none", model: "local/tic-tac-toe" }),
+  ];
+  const file = {
+    path: "training/a.jsonl",
+    encoding: "base64",
+    content: Buffer.from('{"prompt":1}\n').toString("base64"),
+  };
+  const lines = [
+    { key: "header", value: { summary: "s" } },
+    { key: "file", value: file },
+    { key: "file", value: { ...file, path: "a.jsonl" } },
+  ];
+  made.push(
+    await call(
+      "POST",
+      "/v1/hf/api/datasets/default/r/commit/main",
+      lines.map((line) => JSON.stringify(line)).join("\n"),
+    ),
+  );
+  expect(made.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+}
+
 test("requests that are wrong in every way get an answer that is no fault of ours, and leave no file outside the data folder", async () => {
   const count = size(400, 2000);
   const outside = await mkdtemp(join(tmpdir(), "pairwright-bad-"));
   const warnings: string[] = [];
   const log = { debug: () => undefined, info: () => undefined, warn: (line: string) => void warnings.push(line) };
-  const platform = await startTestPlatform({ dir: join(outside, "data"), log });
+  const platform = await startTestPlatform({
+    dir: join(outside, "data"),
+    log,
+    models: ["examples/tic-tac-toe/base-model"],
+  });
   try {
+    await makeThings(platform);
     const random = seededRandom(20261125);
     const requests = Array.from({ length: count }, () => badRequest(random));
     const statuses = new Map<number, number>();

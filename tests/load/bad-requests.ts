@@ -46,7 +46,7 @@ const GOOD: readonly [method: string, path: string, body?: unknown][] = [
       name: "c",
       max_seq_length: 10,
       training_options: [{ training_type: "dpo", finetuning_type: "lora", num_gpus: 1, micro_batch_size: 1 }],
-      target: "local/x@v1",
+      target: "local/tic-tac-toe@v1.0.0",
     },
   ],
   [
@@ -59,7 +59,7 @@ const GOOD: readonly [method: string, path: string, body?: unknown][] = [
     "POST",
     "/v1/customization/jobs",
     {
-      config: "local/nothing@v1+CPU",
+      config: "local/tic-tac-toe@v1.0.0+CPU",
       dataset: { name: "d", namespace: "default" },
       hyperparameters: {
         training_type: "dpo",
@@ -90,7 +90,7 @@ const GOOD: readonly [method: string, path: string, body?: unknown][] = [
     "POST",
     "/nim/v1/chat/completions",
     {
-      model: "local/nothing",
+      model: "local/tic-tac-toe",
       messages: [{ role: "user", content: "hi" }],
       max_tokens: 5,
       temperature: 1,
@@ -100,7 +100,11 @@ const GOOD: readonly [method: string, path: string, body?: unknown][] = [
       top_logprobs: 2,
     },
   ],
-  ["POST", "/nim/v1/completions", { model: "local/nothing", prompt: "hi", max_tokens: 5, logprobs: 1, stream: true }],
+  [
+    "POST",
+    "/nim/v1/completions",
+    { model: "local/tic-tac-toe", prompt: "hi", max_tokens: 5, logprobs: 1, stream: true },
+  ],
   ["GET", "/nim/v1/models"],
   ["POST", "/v1/datastore/namespaces", { namespace: "fuzz" }],
   ["GET", "/v1/datastore/namespaces/fuzz"],

@@ -13,7 +13,10 @@ let dir = "";
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "pairwright-killed-"));
 });
-afterAll(() => rm(dir, { recursive: true, force: true }));
+afterAll(async () => {
+  await rm(dir, { recursive: true, force: true });
+  await rm(`${dir}-undisturbed`, { recursive: true, force: true });
+});
 
 /** What clients were told is there. */
 interface Acknowledged {
@@ -80,6 +83,62 @@ async function makeUploads(origin: string, seed: number, known: Acknowledged): P
   }
 }
 
+/** Waits until so many more commits and an upload are acknowledged. */
+async function acknowledgedMore({ commits, uploads }: Acknowledged, more: number): Promise<void> {
+  const [commitsBefore, uploadsBefore] = [commits.size, uploads.size];
+  while (commits.size < commitsBefore + more || uploads.size === uploadsBefore) await wait(5);
+}
+
+const PAIRS = 48;
+
+/** Files a small data set and begins to train on it. Gives the job's id. */
+async function beginJob(origin: string): Promise<string> {
+  const post = async (path: string, body: unknown) => {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const answer = await fetch(origin + path, { method: "POST", body: text });
+    const made = (await answer.json()) as { id: string };
+    expect([path, answer.status, made]).toEqual([path, 200, expect.anything()]);
+    return made;
+  };
+  await post("/v1/hf/api/repos/create", { name: "pairs", organization: "default", type: "dataset" });
+  const rows = Array.from({ length: PAIRS }, (_, index) =>
+    JSON.stringify({ prompt: `Name ${index}.`, chosen_response: `It is ${index}.`, rejected_response: `No ${index}!` }),
+  );
+  const content = Buffer.from(rows.join("\n")).toString("base64");
+  const file = { path: "training/training_file.jsonl", encoding: "base64", content };
+  const lines = [
+    { key: "header", value: { summary: "pairs" } },
+    { key: "file", value: file },
+    { key: "file", value: { ...file, path: "validation/validation_file.jsonl" } },
+  ];
+  const body = lines.map((line) => JSON.stringify(line)).join("\n");
+  await post("/v1/hf/api/datasets/default/pairs/commit/main", body);
+  await post("/v1/datasets", { name: "pairs", files_url: "hf://datasets/default/pairs" });
+  const job = await post("/v1/customization/jobs", {
+    config: "local/tic-tac-toe@v1.0.0+CPU",
+    dataset: "default/pairs",
+    output_model: "default/trained@v1",
+    hyperparameters: {
+      ...{ training_type: "dpo", finetuning_type: "all_weights", batch_size: 8, learning_rate: 1e-3, seed: 3 },
+      epochs: size(6, 60),
+    },
+  });
+  return job.id;
+}
+
+/** The SHA-256 of the weights that the job came to. */
+async function weightsOf(origin: string, id: string): Promise<string | undefined> {
+  for (const until = Date.now() + 600_000; Date.now() < until; await wait(100)) {
+    const status = (await (await fetch(`${origin}/v1/customization/jobs/${id}/status`)).json()) as { status: string };
+    if (status.status === "completed") break;
+    expect(["created", "pending", "running"]).toContain(status.status);
+  }
+  const answer = await fetch(`${origin}/v1/hf/api/models/default/trained/tree/v1?recursive=true`);
+  const files = (await answer.json()) as { path: string; lfs?: { oid: string }; oid: string }[];
+  const weights = files.find(({ path }) => path === "model.safetensors");
+  return weights?.lfs?.oid ?? weights?.oid;
+}
+
 async function check(origin: string, known: Acknowledged): Promise<{ half: number; files: number }> {
   const namespaces = new Set<string>();
   for (let page = 1; ; page += 1) {
@@ -119,7 +178,7 @@ async function check(origin: string, known: Acknowledged): Promise<{ half: numbe
   return { half: half.length, files: files.size };
 }
 
-test(`a server that is killed ${ROUNDS} times in the middle of writes loses nothing that it acknowledged, and shows no half commit`, async () => {
+test(`a server that is killed ${ROUNDS} times in the middle of writes loses nothing that it acknowledged, shows no half commit, and trains as if nothing had been`, async () => {
   const known: Acknowledged = { namespaces: new Set(), commits: new Map(), uploads: new Map() };
   const random = seededRandom(7);
   let server: PlatformProcess = await startPlatformProcess(dir);
@@ -128,6 +187,7 @@ test(`a server that is killed ${ROUNDS} times in the middle of writes loses noth
     body: JSON.stringify({ name: "killed", organization: "default", type: "dataset" }),
   });
   expect(created.status).toBe(200);
+  const job = await beginJob(server.origin);
   for (let round = 0; round < ROUNDS; round += 1) {
     const { origin } = server;
     const clients = Promise.allSettled([
@@ -136,12 +196,15 @@ test(`a server that is killed ${ROUNDS} times in the middle of writes loses noth
       makeCommits(origin, `d${round}`, known),
       makeUploads(origin, round, known),
     ]);
-    await wait(50 + Math.floor(random() * 400));
+    await acknowledgedMore(known, 1 + Math.floor(random() * 4));
+    await wait(Math.floor(random() * 200));
     await server.kill();
     await clients;
     server = await startPlatformProcess(dir);
     expect((await check(server.origin, known)).half).toBe(0);
   }
+  const trained = await weightsOf(server.origin, job);
+  expect(trained).toMatch(/^[0-9a-f]{40,64}$/);
   const { files } = await check(server.origin, known);
   expect(files).toBeGreaterThan(ROUNDS);
   expect(known.namespaces.size).toBeGreaterThan(ROUNDS);
@@ -151,4 +214,8 @@ test(`a server that is killed ${ROUNDS} times in the middle of writes loses noth
   // What killed uploads left is gone after a start.
   const left = (await readdir(dir, { recursive: true })).filter((name) => /partial|\.tmp/.test(name));
   expect(left).toEqual([]);
+
+  const undisturbed = await startPlatformProcess(`${dir}-undisturbed`);
+  expect(await weightsOf(undisturbed.origin, await beginJob(undisturbed.origin))).toBe(trained);
+  await undisturbed.stop();
 }, 3_600_000);

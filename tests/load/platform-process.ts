@@ -18,6 +18,10 @@ export async function startPlatformProcess(dir: string, flags: readonly string[]
     ["dist/cli/main.js", "platform", "start", "--port", "0", "--data", dir, "--json", ...flags],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
+  // A test that fails leaves none behind.
+  const end = () => void child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
   const ended = once(child, "exit").then(([code]) => code as number | null);
   let said = "";
   child.stderr?.on("data", (bytes) => {

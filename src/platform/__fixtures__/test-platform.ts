@@ -10,6 +10,8 @@ export interface Answer {
   body: any;
 }
 
+export type TestPlatform = Awaited<ReturnType<typeof startTestPlatform>>;
+
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
 /** A platform on any free port with a folder of its own, which goes when it stops unless it is to be kept. */
@@ -23,12 +25,12 @@ export async function startTestPlatform(options: Partial<PlatformOptions> = {}) 
       await platform.stop();
       if (!keep) await rm(dir, { recursive: true, force: true });
     },
-    /** A request with a JSON body, and its JSON answer. */
+    /** A request with a JSON body, or a text as it is, and its JSON answer. */
     async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
       const answer = await fetch(platform.origin + path, {
         method,
         headers: { "content-type": "application/json", ...headers },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
       });
       const text = await answer.text();
       return { status: answer.status, headers: answer.headers, body: text === "" ? undefined : JSON.parse(text) };
