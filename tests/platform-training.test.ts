@@ -82,3 +82,175 @@ test("a job runs to its model, which any hub client finds", async () => {
   expect(facts.toString()).not.toContain(place.dir);
   expect(existsSync(join(platform.data, "jobs", job.id))).toBe(false);
 });
+
+test("LoRA ends as a PEFT adapter on its base by name; lora_merged as a whole model", async () => {
+  const lora = { adapter_dim: 4, alpha: 8, target_modules: ["linear_qkv"] };
+  const hyperparameters = { ...DPO, epochs: 1, finetuning_type: "lora", lora };
+  const adapter = await create({ hyperparameters, output_model: "default/adapter@v1" });
+  const merged = await create({
+    hyperparameters: { ...hyperparameters, finetuning_type: "lora_merged" },
+    output_model: "default/merged",
+  });
+  expect(adapter.output_model).toBe("default/adapter@v1");
+  expect(merged.output_model).toBe(`default/merged@${merged.id}`);
+  expect(adapter.hyperparameters.lora).toEqual(lora);
+
+  await platform.until(adapter.id, "completed");
+  const entity = (await platform.call("GET", "/v1/models/default/adapter@v1")).body;
+  expect(entity).toMatchObject({ base_model: "local/tiny", peft: { finetuning_type: "lora" } });
+  const config = JSON.parse((await platform.download("default/adapter/resolve/v1/adapter_config.json")).toString());
+  expect(config).toMatchObject({ base_model_name_or_path: "local/tiny", r: 4, lora_alpha: 8 });
+  expect(config.target_modules).toEqual(["q_proj", "k_proj", "v_proj"]);
+  await platform.until(merged.id, "completed");
+  const files = await platform.call("GET", `/v1/hf/api/models/default/merged/tree/${merged.id}`);
+  expect(files.body.map(({ path }: Json) => path)).toContain("model.safetensors");
+  expect((await platform.call("GET", `/v1/models/${merged.output_model}`)).body.peft).toBeUndefined();
+
+  const again = await platform.call("POST", "/v1/customization/jobs", {
+    ...{ config: "local/tiny", dataset: "default/pairs", hyperparameters: DPO },
+    output_model: "default/adapter@v1",
+  });
+  expect([again.status, again.body]).toEqual([
+    409,
+    { detail: "model or dataset with name adapter@v1 already exists in namespace default" },
+  ]);
+});
+
+test("rounds: a job starts from another one's model, compares with the base, and takes the optimiser over", async () => {
+  const hyperparameters = { ...DPO, epochs: 1 };
+  const first = await create({
+    hyperparameters: { ...hyperparameters, pairwright: { save_optimizer: true, batch_unit: "prompt" } },
+  });
+  await platform.until(first.id, "completed");
+  const { output_model } = first;
+  const own = { start_from: output_model, optimizer_from: output_model, reference_model: "local/tiny" };
+  const second = await create({ hyperparameters: { ...hyperparameters, pairwright: own } });
+  await platform.until(second.id, "completed");
+
+  const refused = async (pairwright: object) => {
+    const job = { config: "local/tiny", dataset: "default/pairs", hyperparameters: { ...DPO, pairwright } };
+    const { status, body } = await platform.call("POST", "/v1/customization/jobs", job);
+    return [status, body.detail];
+  };
+  expect(await refused({ start_from: "default/nobody@v1" })).toEqual([404, "Model default/nobody@v1 not found"]);
+  expect(await refused({ reference_model: "default/adapter@v1" })).toEqual([
+    422,
+    [expect.objectContaining({ loc: ["body", "hyperparameters", "pairwright", "reference_model"] })],
+  ]);
+  expect((await refused({ startfrom: output_model }))[0]).toBe(422);
+});
+
+test("a row that cannot be trained on fails the job, with file and line", async () => {
+  const rows = jsonl(someRows(3));
+  await platform.upload("bad", {
+    "training/a.jsonl": rows,
+    "training/b.jsonl": `${rows}\n\n{"prompt": "p", "chosen_response": "yes"}\n`,
+  });
+  await platform.upload("empty-reply", {
+    "training/a.jsonl": `\n\n${jsonl([{ prompt: "question 1?", chosen_response: "yes", rejected_response: "" }])}`,
+  });
+  await platform.upload("embedding", { "training/a.jsonl": jsonl([{ query: "q", pos_doc: "d", neg_doc: ["n"] }]) });
+  await platform.upload("nothing", { "README.md": "rows will come" });
+  const detail = async (dataset: string) => {
+    const job = await create({ dataset: `default/${dataset}` });
+    const { status_logs } = await platform.until(job.id, "failed");
+    return status_logs.findLast((log: Json) => log.detail).detail;
+  };
+  expect(await detail("bad")).toMatch(/^training\/b\.jsonl:5: "rejected_response" is missing/);
+  expect(await detail("empty-reply")).toMatch(
+    /^training\/a\.jsonl:3: "rejected_response" is empty.*\(completion_empty\)/,
+  );
+  expect(await detail("embedding")).toMatch(/^training\/a\.jsonl:1: .*embedding model/);
+  expect(await detail("nothing")).toMatch(/there is no file of rows to train on.*\(dataset_missing\)/);
+});
+
+test("a data set that is deleted while its job waits fails that job alone", async () => {
+  await platform.upload("short-lived", { "training/training_file.jsonl": jsonl(someRows(8)) });
+  const running = await create({ hyperparameters: { ...DPO, epochs: 1000 } });
+  const waiting = await create({ dataset: "default/short-lived" });
+  const cancelled = await create();
+  await platform.until(running.id, "running");
+  const repo = { name: "short-lived", organization: "default", type: "dataset" };
+  expect((await platform.call("DELETE", "/v1/hf/api/repos/delete", repo)).status).toBe(200);
+  expect((await platform.call("POST", `/v1/customization/jobs/${cancelled.id}/cancel`)).body.status).toBe("cancelled");
+  expect((await platform.call("DELETE", `/v1/customization/jobs/${running.id}`)).status).toBe(409);
+  const metrics = await (await fetch(`${platform.origin}/metrics`)).text();
+  expect(metrics).toContain("pairwright_training_queue_length 1");
+  expect(metrics).toContain('pairwright_training_jobs{status="running"} 1');
+
+  const cancelling = await platform.call("POST", `/v1/customization/jobs/${running.id}/cancel`);
+  expect([cancelling.status, cancelling.body.status]).toEqual([200, "cancelling"]);
+  await platform.until(running.id, "cancelled");
+  const { status_logs } = await platform.until(waiting.id, "failed");
+  expect(status_logs.at(-1).detail).toMatch(/^default\/short-lived: the Datastore has no data set of this name/);
+  const late = await platform.call("POST", `/v1/customization/jobs/${running.id}/cancel`);
+  expect([late.status, late.body.detail]).toEqual([409, expect.stringContaining("is cancelled")]);
+  expect((await platform.call("DELETE", `/v1/customization/jobs/${running.id}`)).status).toBe(200);
+  expect((await platform.call("GET", `/v1/customization/jobs/${running.id}`)).status).toBe(404);
+});
+
+test("conversations and templates of one's own are trained on; without validation files a tenth is held out", async () => {
+  await platform.upload("chats", {
+    "train.jsonl": jsonl(
+      Array.from({ length: 10 }, (_, index) => ({
+        messages: [
+          { role: "user", content: `question ${index}?` },
+          { role: "assistant", content: "yes" },
+          { role: "user", content: "why?" },
+          { role: "assistant", content: `because ${index}` },
+        ],
+      })),
+    ),
+  });
+  const hyperparameters = { finetuning_type: "all_weights", epochs: 1, batch_size: 3, log_every_n_steps: 2 };
+  const chats = await create({ dataset: "default/chats", hyperparameters: { ...hyperparameters, dpo: DPO.dpo } });
+  const status = await platform.until(chats.id, "completed");
+  expect(status).toMatchObject({ steps_completed: 6, steps_per_epoch: 6 });
+  expect(status.status_logs).toContainEqual(
+    expect.objectContaining({
+      message: "DatasetChecked",
+      detail: "18 rows to train on, 2 for validation (taken from the training files)",
+    }),
+  );
+
+  const config = {
+    ...{ name: "tiny@v1.0.0+QA", namespace: "local", target: "local/tiny@v1.0.0", max_seq_length: 64 },
+    prompt_template: "{question} {answer}",
+    training_options: [{ training_type: "sft", finetuning_type: "all_weights", num_gpus: 0, micro_batch_size: 1 }],
+  };
+  expect((await platform.call("POST", "/v1/customization/configs", config)).status).toBe(200);
+  await platform.upload("answers", { "train/a.jsonl": jsonl([{ question: "question 1?", answer: "yes" }]) });
+  const answers = await create({ config: "local/tiny@v1.0.0+QA", dataset: "default/answers", hyperparameters });
+  expect(answers.config_snapshot).toMatchObject({ max_seq_length: 64, prompt_template: "{question} {answer}" });
+  await platform.until(answers.id, "completed");
+  expect((await platform.call("DELETE", "/v1/customization/configs/local/tiny@v1.0.0+QA")).status).toBe(200);
+});
+
+test("a target that a client makes of an output model is brought from the Datastore, and trained", async () => {
+  const base = await create({ hyperparameters: { ...DPO, epochs: 1 }, output_model: "default/stage@v1" });
+  await platform.until(base.id, "completed");
+  const target = { num_parameters: 1, precision: "fp32", name: "stage@v1", namespace: "default" };
+  const made = await platform.call("POST", "/v1/customization/targets", {
+    ...target,
+    model_uri: "hf://default/stage@v1",
+  });
+  expect([made.status, made.body.status]).toEqual([200, "pending"]);
+  const missing = { ...target, name: "missing", model_uri: "hf://default/nothing" };
+  await platform.call("POST", "/v1/customization/targets", missing);
+  const settled = async (name: string): Promise<Json> => {
+    for (;;) {
+      const { body } = await platform.call("GET", `/v1/customization/targets/default/${name}`);
+      if (!["pending", "downloading"].includes(body.status)) return body;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  expect((await settled("stage@v1")).status).toBe("ready");
+  expect(await settled("missing")).toMatchObject({ status: "failed", status_message: expect.any(String) });
+  const config = {
+    ...{ target: "default/stage@v1", max_seq_length: 128 },
+    training_options: [{ training_type: "dpo", finetuning_type: "all_weights", num_gpus: 0, micro_batch_size: 1 }],
+  };
+  const job = await create({ config, hyperparameters: { ...DPO, epochs: 1 } });
+  await platform.until(job.id, "completed");
+  expect((await platform.call("DELETE", "/v1/customization/targets/default/stage@v1")).status).toBe(200);
+});

@@ -75,9 +75,28 @@ function withPoints(
 /** What a job that goes on from an earlier step does again takes the place of what it did before. */
 function withPoint(points: readonly MetricPoint[], point: MetricPoint): MetricPoint[] {
   const kept = points.filter(({ step }) => step < point.step);
-  const known = points.find(({ step, value }) => step === point.step && value === point.value);
   const thinned = kept.length < MOST_POINTS ? kept : kept.filter((_, index) => index % 2 === 0);
-  return [...thinned, known ?? point];
+  return [...thinned, point];
+}
+
+/**
+ * The job with the curves that the engine wrote down: a platform that was killed has not heard of every step. Points that
+ * are known keep their time.
+ */
+export async function withCurves(
+  job: StoredJob,
+  records: AsyncIterable<ProgressRecord["record"]>,
+  at: string,
+): Promise<StoredJob> {
+  const { status_details: details, _plan } = job;
+  const known = Object.values(details.metrics.metrics).flat();
+  const times = new Map(known.map(({ step, timestamp }) => [step, timestamp]));
+  let { metrics } = firstStatus(at);
+  for await (const record of records) {
+    const time = times.get((record.step ?? 0) - 1) ?? at;
+    metrics = withPoints(metrics, record, { at: time, every: _plan.log_every_n_steps });
+  }
+  return { ...job, status_details: { ...details, metrics } };
 }
 
 /** The job in another state, with a line about it. */

@@ -1,10 +1,11 @@
 import type { TrainingEvent } from "../../engine/train/training-job.ts";
 import { messageOf, PairwrightError } from "../../lib/errors.ts";
+import { readJsonl } from "../../lib/jsonl.ts";
 import type { JobStatus } from "../../training/wire/customizer.ts";
-import { withLog, withRecord, withResult, withStatus } from "./job-progress.ts";
+import { withCurves, withLog, withRecord, withResult, withStatus } from "./job-progress.ts";
 import type { QueueOptions } from "./job-queue.ts";
 import type { PreparedDataset } from "./prepare-dataset.ts";
-import { forgetWork, type RunJobOptions, runJob } from "./run-job.ts";
+import { forgetWork, metricsOf, type RunJobOptions, runJob } from "./run-job.ts";
 import type { StoredJob } from "./stored.ts";
 
 /** Why a job is cut off, where it is not for the platform's own end. */
@@ -63,7 +64,9 @@ export function jobSteps({ parts, train, workDir }: Omit<QueueOptions, "max_runn
       const began = performance.now();
       try {
         const result = await runJob(job, { parts, train, work_dir, drain, kill, on_event: listener(job, began) });
-        const done = withElapsed(withResult(store.jobs.get(id) ?? job, result), job, began);
+        const known = store.jobs.get(id) ?? job;
+        const whole = await withCurves(known, recordsIn(metricsOf(work_dir)), at());
+        const done = withElapsed(withResult(whole, result), job, began);
         finishModel(job, "upload_completed");
         store.jobs.put(withStatus(done, "completed", { at: at(), message: "TrainingJobCompleted" }));
       } catch (error) {
@@ -82,6 +85,10 @@ export function jobSteps({ parts, train, workDir }: Omit<QueueOptions, "max_runn
       void forgetWork(workDir(id)).catch((error: unknown) => context.log.warn(`job ${id}: ${messageOf(error)}`));
     },
   };
+}
+
+async function* recordsIn(path: string): AsyncGenerator<Record<string, number>> {
+  for await (const { value } of readJsonl(path)) yield value as Record<string, number>;
 }
 
 /** Seconds of running, with those before a restart. */

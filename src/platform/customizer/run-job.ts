@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { TrainingEvent, TrainingJob, TrainingResult } from "../../engine/train/training-job.ts";
 import { checkedJob } from "../../engine/train/training-job.ts";
 import type { ProcessOptions } from "../../engine/train/training-process.ts";
-import { FACTS_FILE } from "../../engine/train/write-trained.ts";
+import { FACTS_FILE, METRICS_FILE } from "../../engine/train/write-trained.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { codeOf, PairwrightError, usageError } from "../../lib/errors.ts";
 import { isFile, writeFileWhole } from "../../lib/files.ts";
@@ -154,6 +154,11 @@ function targetGone({ _plan: { target } }: StoredJob): PairwrightError {
     what: "the job's target is not there any more, or not ready",
     fix: "start the platform with its folder in --models, and make the job again",
   });
+}
+
+/** The steps and validations of a job that is trained, until its work is forgotten. */
+export function metricsOf(work_dir: string): string {
+  return join(work_dir, "output", METRICS_FILE);
 }
 
 /** Removes what a job needed until its end. */

@@ -50,11 +50,11 @@ export function badField(path: string, msg: string, type = "value_error"): HttpF
   return unprocessable({ loc: ["body", ...path.split(".")], msg, type });
 }
 
-/** Every fault that a schema found, each with its place in the `body` or `query`. */
+/** Every fault that a schema found, each with its place in the `body` or `query`; a key that is not known is a place, too. */
 export function fieldFaults(place: string, error: z.ZodError): FieldFault[] {
-  return error.issues.map(({ path, message, code }) => ({
-    loc: [place, ...path.map((part) => (typeof part === "symbol" ? String(part) : part))],
-    msg: message,
-    type: code,
-  }));
+  return error.issues.flatMap((issue) => {
+    const loc = [place, ...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part))];
+    if (issue.code !== "unrecognized_keys") return [{ loc, msg: issue.message, type: issue.code }];
+    return issue.keys.map((key) => ({ loc: [...loc, key], msg: "this is not known here", type: "extra_forbidden" }));
+  });
 }
