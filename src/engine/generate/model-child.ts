@@ -1,9 +1,14 @@
-import { type Call, faultOf, inTurns, type News } from "./model-messages.ts";
+import { inTurns } from "./in-turns.ts";
+import type { TextPiece } from "./job.ts";
+import { type Call, faultOf, type News, type Turn } from "./model-messages.ts";
 import { openTextService, type TextService, type TextServiceOptions } from "./text-service.ts";
 
 /** The process that `model-thread.ts` starts: one model, until it is told to close or nobody is there any more. */
 
-const { add: tell, flush } = inTurns<News>((news) => process.send?.(news));
+const turn = inTurns<Turn>(
+  () => ({ pieces: [], news: [] }),
+  (gathered) => process.send?.(gathered),
+);
 const running = new Map<number, AbortController>();
 let service: TextService | undefined;
 let closing = false;
@@ -24,9 +29,10 @@ async function handle(call: Call): Promise<void> {
     return;
   }
   try {
-    tell(await answer(call));
+    const news = await answer(call);
+    turn.now.news.push(news);
   } catch (error) {
-    tell({ kind: "fault", id: call.id, fault: faultOf(error) });
+    turn.now.news.push({ kind: "fault", id: call.id, fault: faultOf(error) });
   }
 }
 
@@ -60,9 +66,7 @@ async function generate(
   const stop = new AbortController();
   running.set(id, stop);
   try {
-    const on_text = streams
-      ? ({ index, text }: { index: number; text: string }) => tell({ kind: "piece", id, index, text })
-      : undefined;
+    const on_text = streams ? ({ index, text }: TextPiece) => void turn.now.pieces.push(id, index, text) : undefined;
     const reply = await model.generate(request, { signal: stop.signal, on_text });
     return { kind: "reply", id, reply };
   } finally {
@@ -77,7 +81,7 @@ async function close(): Promise<void> {
   await service?.close();
   // A turn later the errors that closing caused are among the news.
   setImmediate(() => {
-    flush();
+    turn.flush();
     if (process.connected) process.disconnect();
   });
 }

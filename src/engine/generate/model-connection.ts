@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import { closedError } from "./closed-error.ts";
+import { type InTurns, inTurns } from "./in-turns.ts";
 import type { GenerateOptions, TextPiece } from "./job.ts";
-import { type Answer, type Call, errorOf, inTurns, type News } from "./model-messages.ts";
+import { type Answer, type Call, errorOf, type News, type Turn } from "./model-messages.ts";
 
 /** How long a model may take to close before it is killed: the step that runs ends first. */
 const CLOSE_MS = 10_000;
@@ -20,22 +21,29 @@ export class ModelConnection {
   readonly gone: Promise<Error | null>;
   readonly #child = start();
   readonly #where: string;
-  readonly #calls: ReturnType<typeof inTurns<Call>>;
+  readonly #calls: InTurns<Call[]>;
   readonly #waiting = new Map<number, Waiting>();
   #last_id = 0;
   #closing = false;
   #over = false;
+  #how = "";
 
   constructor(where: string) {
     this.#where = where;
-    this.#calls = inTurns((calls) => {
-      // Where it is gone already, its end answers.
-      if (this.#child.connected) this.#child.send(calls, () => undefined);
+    this.#calls = inTurns<Call[]>(
+      () => [],
+      (calls) => {
+        // Where it is gone already, its end answers.
+        if (this.#child.connected) this.#child.send(calls, () => undefined);
+      },
+    );
+    this.#child.on("message", ({ pieces, news }: Turn) => {
+      for (let at = 0; at < pieces.length; at += 3) {
+        this.#tell(Number(pieces[at]), { index: Number(pieces[at + 1]), text: String(pieces[at + 2]) });
+      }
+      for (const one of news) this.#end(one);
     });
-    this.#child.on("message", (all: News[]) => {
-      for (const news of all) this.#take(news);
-    });
-    this.gone = endOf(this.#child).then((how) => this.#end(how));
+    this.gone = endOf(this.#child).then((how) => this.#endAll(how));
   }
 
   /** Sends a call and gives its answer. Errors: what the process says, `generator_closed`, `model_died`. */
@@ -45,7 +53,7 @@ export class ModelConnection {
     const id = this.#last_id;
     const abort = () => this.#abort(id);
     const answer = new Promise<Answer>((settle, fail) => this.#waiting.set(id, { settle, fail, on_text }));
-    this.#calls.add(make(id));
+    this.#calls.now.push(make(id));
     if (signal?.aborted) abort();
     else signal?.addEventListener("abort", abort, { once: true });
     return answer.finally(() => {
@@ -61,7 +69,7 @@ export class ModelConnection {
   async close(): Promise<void> {
     if (!this.#closing) {
       this.#closing = true;
-      this.#calls.add({ kind: "close" });
+      this.#calls.now.push({ kind: "close" });
       const limit = setTimeout(() => this.kill(), CLOSE_MS);
       void this.gone.then(() => clearTimeout(limit));
     }
@@ -69,32 +77,31 @@ export class ModelConnection {
   }
 
   #abort(id: number): void {
-    this.#calls.add({ kind: "abort", id });
+    this.#calls.now.push({ kind: "abort", id });
   }
 
-  #take(news: News): void {
-    const waiting = this.#waiting.get(news.id);
-    if (waiting === undefined) return;
-    if (news.kind === "fault") waiting.fail(errorOf(news.fault));
-    else if (news.kind !== "piece") waiting.settle(news);
-    else {
-      try {
-        waiting.on_text?.({ index: news.index, text: news.text });
-      } catch (error) {
-        this.#abort(news.id);
-        waiting.fail(error);
-      }
+  #tell(id: number, piece: TextPiece): void {
+    const waiting = this.#waiting.get(id);
+    try {
+      waiting?.on_text?.(piece);
+    } catch (error) {
+      this.#abort(id);
+      waiting?.fail(error);
     }
   }
 
-  #end(how: string): Error | null {
+  #end(news: News): void {
+    const waiting = this.#waiting.get(news.id);
+    if (news.kind === "fault") waiting?.fail(errorOf(news.fault));
+    else waiting?.settle(news);
+  }
+
+  #endAll(how: string): Error | null {
     this.#over = true;
     this.#how = how;
     for (const { fail } of this.#waiting.values()) fail(this.#lost());
     return this.#closing ? null : this.#lost();
   }
-
-  #how = "";
 
   #lost(): PairwrightError {
     return this.#closing ? closedError() : diedError(this.#where, this.#how);

@@ -11,15 +11,21 @@ export type Call =
   | { kind: "remove_adapter"; id: number; name: string }
   | { kind: "close" };
 
-/** What it sends, likewise. `id` is that of the call that it belongs to. */
+/** What it sends in one message: pieces of text, which belong to before whatever else is there, and what ends calls. */
+export interface Turn {
+  /** One after another: the call's id, the candidate's index, the text. There are so many that a record for each is felt. */
+  pieces: (number | string)[];
+  news: News[];
+}
+
+/** What ends a call; `id` is that of the call. */
 export type News =
-  | { kind: "piece"; id: number; index: number; text: string }
   | { kind: "reply"; id: number; reply: TextReply }
   | { kind: "ready"; id: number; facts: ModelFacts }
   | { kind: "fault"; id: number; fault: Fault };
 
-/** The news that end a call. */
-export type Answer = Extract<News, { kind: "reply" | "ready" }>;
+/** How a call ends well. */
+export type Answer = Exclude<News, { kind: "fault" }>;
 
 export interface ModelFacts {
   context_length: number;
@@ -40,21 +46,4 @@ export function faultOf(error: unknown): Fault {
 export function errorOf(fault: Fault): Error {
   if ("facts" in fault) return new PairwrightError(fault.facts);
   return Object.assign(new Error(fault.message), { stack: fault.stack });
-}
-
-/** Passes items on in lists: all that come in one turn of the event loop together. */
-export function inTurns<T>(pass: (items: T[]) => void): { add(item: T): void; flush(): void } {
-  let items: T[] = [];
-  function flush(): void {
-    const now = items;
-    items = [];
-    if (now.length > 0) pass(now);
-  }
-  return {
-    add(item) {
-      if (items.length === 0) setImmediate(flush);
-      items.push(item);
-    },
-    flush,
-  };
 }
