@@ -30,7 +30,7 @@ export interface Game {
 export async function nat(
   env: PythonEnv,
   command: "finetune" | "eval",
-  { platform, dir, games, model, customization_config = "", finetuning_type = "all_weights" }: ToolkitSettings,
+  { platform, dir, games, model, customization_config = "none", finetuning_type = "all_weights" }: ToolkitSettings,
 ): Promise<string> {
   await mkdir(dir, { recursive: true });
   const dataset = join(dir, "games.json");
@@ -39,7 +39,7 @@ export async function nat(
   const config = join(PLUGIN, command === "finetune" ? "config.yml" : "config_after_training.yml");
   // At INFO, `nat finetune` of 1.9 logs its configuration, which holds itself, and ends in a RecursionError.
   const args = [log, "--log-level", "WARNING", command, "--config_file", config];
-  await env.python(join(PLUGIN, "nat_cli.py"), args, {
+  const settings = {
     env: {
       NAT_TELEMETRY_ENABLED: "false",
       PYTHONPATH: PLUGIN,
@@ -60,7 +60,12 @@ export async function nat(
       OUTPUT_DIR: dir,
       GAMES: dataset,
     },
-  });
+  };
+  try {
+    await env.python(join(PLUGIN, "nat_cli.py"), args, settings);
+  } catch (cause) {
+    throw new Error(`nat ${command} failed:\n${(await readFile(log, "utf8")).slice(-3000)}`, { cause });
+  }
   return readFile(log, "utf8");
 }
 
