@@ -1,4 +1,5 @@
 import { EXIT, usageError } from "../../lib/errors.ts";
+import { keepHeapLow } from "../../lib/heap.ts";
 import { buildAlone } from "../../pipeline/build-alone.ts";
 import { componentPart } from "../../pipeline/component-part.ts";
 import { buildRolloutPairs, type RolloutPairsOptions } from "../../pipeline/rollouts/build-rollout-pairs.ts";
@@ -12,6 +13,7 @@ import type { Terminal } from "../terminal.ts";
 
 export const run: CommandRun = async (input) => {
   const { terminal } = input;
+  keepHeapLow();
   const options = await optionsOf(input);
   const summary = await stoppable((signal) => buildRolloutPairs({ ...options, signal }));
   terminal.print(describeRollouts(summary, options));

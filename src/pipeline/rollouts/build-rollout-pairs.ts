@@ -164,7 +164,8 @@ function* jobsOf(couples: CoupleList, table: RolloutTable, options: RolloutPairs
     for (let place = from; place < Math.min(end, from + JOB_COUPLES); place += 1) {
       const { chosen, rejected, ...scores } = couples.get(place);
       const side = sideOf(chosen);
-      placed.push({ chosen: table.placeOf(chosen), rejected: table.placeOf(rejected), ...scores, side });
+      const question = table.questionOf(chosen);
+      placed.push({ chosen: table.placeOf(chosen), rejected: table.placeOf(rejected), question, ...scores, side });
     }
     yield placed;
   }

@@ -2,17 +2,15 @@ import { readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { ByteBuffer } from "../../lib/byte-sink.ts";
 import { PairwrightError } from "../../lib/errors.ts";
-import { sha256 } from "../../lib/hash.ts";
-import { keyOfHex } from "../../lib/key-table.ts";
+import { type Key, keyOfHex } from "../../lib/key-table.ts";
 import { Recent } from "../../lib/recent.ts";
 import { contentHash, pairId, questionHash, sameContent } from "../../preferences/content.ts";
 import { charactersOf, sideOf } from "../../preferences/rollouts/completion.ts";
 import { firstDivergence } from "../../preferences/rollouts/divergence.ts";
 import { type FactOptions, promptOf, taskOf } from "../../preferences/rollouts/rollout-facts.ts";
-import type { Message } from "../../records/message.ts";
-import type { UnsplitPair } from "../../records/pair.ts";
+import type { Tool } from "../../records/message.ts";
 import type { RolloutRecord } from "../../records/rollout.ts";
-import type { DatasetFormat, FormatOptions, RolloutReader, SkipCounts } from "../../registry/training.ts";
+import type { DatasetFormat, FormatOptions, ReadPair, RolloutReader, SkipCounts } from "../../registry/training.ts";
 import { readRow } from "./read-row.ts";
 import type { RolloutPlace } from "./rollout-table.ts";
 
@@ -28,6 +26,8 @@ export interface OpenSource {
 export interface PlacedCouple {
   chosen: RolloutPlace;
   rejected: RolloutPlace;
+  /** Equal for equal prompts under equal tools. */
+  question: Key;
   chosen_score: number;
   rejected_score: number;
   side: "training" | "validation";
@@ -43,20 +43,18 @@ export interface RowOptions extends FactOptions, FormatOptions {
 export const ROW = {
   question_hi: 0,
   question_lo: 1,
-  prompt_hi: 2,
-  prompt_lo: 3,
-  chosen_hi: 4,
-  chosen_lo: 5,
-  rejected_hi: 6,
-  rejected_lo: 7,
-  example_hi: 8,
-  example_lo: 9,
-  prompt_characters: 10,
-  chosen_characters: 11,
-  rejected_characters: 12,
-  flags: 13,
+  chosen_hi: 2,
+  chosen_lo: 3,
+  rejected_hi: 4,
+  rejected_lo: 5,
+  example_hi: 6,
+  example_lo: 7,
+  prompt_characters: 8,
+  chosen_characters: 9,
+  rejected_characters: 10,
+  flags: 11,
 } as const;
-export const ROW_WIDTH = 14;
+export const ROW_WIDTH = 12;
 export const IN_VALIDATION = 1;
 export const ANSWER_IN_PROMPT = 2;
 
@@ -77,7 +75,8 @@ export interface MadeRows {
 
 /** What a couple that is a pair leaves out before any format is asked. */
 interface MadePair {
-  pair: UnsplitPair;
+  pair: ReadPair;
+  keys: { question: Key; chosen: Key; rejected: Key };
   lost: readonly string[];
 }
 
@@ -121,7 +120,7 @@ export class RowMaker {
       return;
     }
     const { format, allow_loss } = this.#options;
-    const { row, lost } = format.row({ ...pair.pair, split: couple.side }, this.#options);
+    const { row, lost } = format.row(pair.pair, this.#options);
     const all = pair.lost.length === 0 ? lost : [...pair.lost, ...lost];
     if (all.includes("tool_calls") && !allow_loss) made.refused ??= this.#nameOf(couple.chosen);
     if (pair.lost.includes("turns") && !allow_loss) {
@@ -134,7 +133,7 @@ export class RowMaker {
     }
     for (const name of all) count(made.lost, name);
     (couple.side === "training" ? this.#training : this.#validation).write(`${JSON.stringify(row)}\n`);
-    addFacts(made, pair.pair, couple.side);
+    addFacts(made, pair, couple);
   }
 
   #pairOf(couple: PlacedCouple): MadePair | string {
@@ -146,53 +145,48 @@ export class RowMaker {
       const parted = firstDivergence(better.rollout.completion, worse.rollout.completion);
       if (typeof parted === "string") return parted;
       const { shared, chosen, rejected } = parted;
-      return {
-        pair: this.#pair(couple, better, worse, { prompt: [...prompt, ...shared], chosen, rejected }),
-        lost: [],
-      };
+      const said = { prompt: [...prompt, ...shared], chosen, rejected, lost: NOTHING };
+      return { pair: this.#pair(couple, better, worse, said), keys: keysOf(said, better.rollout.tools), lost: NOTHING };
     }
     const chosen = sideOf(better.rollout.completion, completion);
     const rejected = sideOf(worse.rollout.completion, completion);
     if (typeof chosen === "string" || typeof rejected === "string") throw changed(this.#nameOf(couple.chosen));
-    const lost = new Set([...chosen.lost, ...rejected.lost]);
+    const lost = chosen.lost === rejected.lost ? chosen.lost : [...new Set([...chosen.lost, ...rejected.lost])];
     const said = { prompt, chosen: chosen.messages, rejected: rejected.messages };
-    return { pair: this.#pair(couple, better, worse, said), lost: [...lost] };
+    const keys = { question: couple.question, chosen: couple.chosen.content, rejected: couple.rejected.content };
+    return { pair: this.#pair(couple, better, worse, said), keys, lost };
   }
 
-  #pair(
-    { chosen, chosen_score, rejected_score }: PlacedCouple,
-    better: FoundRollout,
-    worse: FoundRollout,
-    said: { prompt: Message[]; chosen: Message[]; rejected: Message[] },
-  ): UnsplitPair {
+  #pair(couple: PlacedCouple, better: FoundRollout, worse: FoundRollout, said: Said): ReadPair {
+    const { chosen, chosen_score, rejected_score, side } = couple;
     const { tools, model } = better.rollout;
-    const task = taskOf(better.rollout, better.row, this.#options);
-    const question = questionHash(said.prompt, tools);
     const score_diff = chosen_score - rejected_score;
-    return {
-      pair_id: pairId(question, contentHash(said.chosen), contentHash(said.rejected)),
-      example_id: task ?? question,
-      rep: 0,
-      run_index: 0,
-      turn_id: question,
-      turn_index: 0,
-      prompt: said.prompt,
+    const pair: ReadPair = {
+      ...said,
       ...(tools !== undefined && { tools }),
-      chosen: said.chosen,
-      rejected: said.rejected,
       chosen_score,
       rejected_score,
       score_diff,
       reward: score_diff,
+    };
+    if (this.#options.format.holds_provenance !== true) return pair;
+    const question = questionHash(said.prompt, tools);
+    const rejectedModel = worse.rollout.model;
+    return {
+      pair_id: pairId(question, contentHash(said.chosen), contentHash(said.rejected)),
+      example_id: taskOf(better.rollout, better.row, this.#options) ?? question,
+      rep: 0,
+      run_index: 0,
+      turn_id: question,
+      turn_index: 0,
+      ...pair,
       chosen_index: better.rollout.rollout ?? 0,
       rejected_index: worse.rollout.rollout ?? 0,
-      model: model === worse.rollout.model ? (model ?? null) : null,
+      model: model === rejectedModel ? (model ?? null) : null,
       seed: 0,
+      split: side,
       source: this.#sources[chosen.file]?.reader_name ?? "",
-      metadata:
-        model === worse.rollout.model
-          ? {}
-          : { chosen_model: model ?? null, rejected_model: worse.rollout.model ?? null },
+      metadata: model === rejectedModel ? {} : { chosen_model: model ?? null, rejected_model: rejectedModel ?? null },
     };
   }
 
@@ -225,12 +219,23 @@ export class RowMaker {
   }
 }
 
+type Said = Pick<ReadPair, "prompt" | "chosen" | "rejected">;
+
+function keysOf({ prompt, chosen, rejected }: Said, tools: readonly Tool[] | undefined): MadePair["keys"] {
+  return {
+    question: keyOfHex(questionHash(prompt, tools)),
+    chosen: keyOfHex(contentHash(chosen)),
+    rejected: keyOfHex(contentHash(rejected)),
+  };
+}
+
 interface FoundRollout {
   row: unknown;
   rollout: RolloutRecord;
 }
 
 const EMPTY = new Uint8Array(0);
+const NOTHING: readonly string[] = [];
 
 function changed(file: string): PairwrightError {
   return new PairwrightError({
@@ -242,27 +247,24 @@ function changed(file: string): PairwrightError {
   });
 }
 
-function addFacts(made: MadeRows, pair: UnsplitPair, side: PlacedCouple["side"]): void {
+function addFacts(made: MadeRows, { pair, keys }: MadePair, couple: PlacedCouple): void {
   const at = made.rows * ROW_WIDTH;
-  const key = (column: number, hex: string) => {
-    const { hi, lo } = keyOfHex(hex);
+  const key = (column: number, { hi, lo }: Key) => {
     made.facts[at + column] = hi;
     made.facts[at + column + 1] = lo;
   };
-  const prompt = pair.tools === undefined ? pair.turn_id : contentHash(pair.prompt);
-  key(ROW.question_hi, pair.turn_id);
-  key(ROW.prompt_hi, prompt);
-  key(ROW.chosen_hi, contentHash(pair.chosen));
-  key(ROW.rejected_hi, contentHash(pair.rejected));
-  key(ROW.example_hi, sha256(pair.example_id));
+  key(ROW.question_hi, keys.question);
+  key(ROW.chosen_hi, keys.chosen);
+  key(ROW.rejected_hi, keys.rejected);
+  key(ROW.example_hi, couple.chosen.task);
   made.facts[at + ROW.prompt_characters] = charactersOf(pair.prompt);
   made.facts[at + ROW.chosen_characters] = charactersOf(pair.chosen);
   made.facts[at + ROW.rejected_characters] = charactersOf(pair.rejected);
   const isRepeated =
     pair.prompt.at(-1)?.role === "assistant" && sameContent(pair.prompt.slice(-pair.chosen.length), pair.chosen);
-  made.facts[at + ROW.flags] = (side === "validation" ? IN_VALIDATION : 0) | (isRepeated ? ANSWER_IN_PROMPT : 0);
-  made.scores[made.rows * 2] = pair.chosen_score;
-  made.scores[made.rows * 2 + 1] = pair.rejected_score;
+  made.facts[at + ROW.flags] = (couple.side === "validation" ? IN_VALIDATION : 0) | (isRepeated ? ANSWER_IN_PROMPT : 0);
+  made.scores[made.rows * 2] = couple.chosen_score;
+  made.scores[made.rows * 2 + 1] = couple.rejected_score;
   made.rows += 1;
 }
 

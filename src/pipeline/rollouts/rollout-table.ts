@@ -1,5 +1,5 @@
 import { Column } from "../../lib/column.ts";
-import { KeyTable } from "../../lib/key-table.ts";
+import { type Key, KeyTable } from "../../lib/key-table.ts";
 import { UnionFind } from "../../lib/union-find.ts";
 import type { Member } from "../../preferences/rollouts/choose-pairs.ts";
 import type { SkipCounts } from "../../registry/training.ts";
@@ -11,6 +11,9 @@ export interface RolloutPlace {
   offset: number;
   length: number;
   sub: number;
+  task: Key;
+  /** Of what would be chosen or rejected. */
+  content: Key;
 }
 
 /** The columns that are kept, each under the name of its fact. */
@@ -137,13 +140,20 @@ export class RolloutTable {
   }
 
   placeOf(rollout: number): RolloutPlace {
-    const { length, sub } = this.#columns;
+    const { length, sub, content_hi, content_lo } = this.#columns;
     return {
       file: this.#file.get(rollout),
       offset: this.#offset.get(rollout),
       length: length.get(rollout),
       sub: sub.get(rollout),
+      task: this.#tasks.keyAt(this.#groupTask.get(this.#groupOf.get(rollout))),
+      content: { hi: content_hi.get(rollout), lo: content_lo.get(rollout) },
     };
+  }
+
+  /** The key of a rollout's prompt and tools. */
+  questionOf(rollout: number): Key {
+    return this.#questions.keyAt(this.#groupQuestion.get(this.#groupOf.get(rollout)));
   }
 
   groupOf(rollout: number): number {

@@ -8,7 +8,7 @@ import { RolloutTable } from "./rollout-table.ts";
 import { inOrder, type RolloutJob, type Workers, type WorkSource } from "./work.ts";
 
 /** Bytes that are looked at as one job. */
-const PART = 4 << 20;
+const PART = 1 << 20;
 /** What is looked at to find out who wrote a file: so many rows of those that start in so many bytes. */
 const FIRST_ROWS = 8;
 const FIRST_BYTES = 1 << 20;

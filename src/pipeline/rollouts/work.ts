@@ -32,7 +32,7 @@ export type WorkSource = OpenSource & { path: string };
 const WORTH_BYTES = 16 << 20;
 /** Each takes some 50 MB; one that writes and hashes follows no more than so many. */
 const MAX_THREADS = 3;
-const LIMITS = { maxYoungGenerationSizeMb: 16 };
+const LIMITS = { maxYoungGenerationSizeMb: 8 };
 
 /** What does the work on these files: threads where that is worth it and all parts are our own, else this thread. */
 export function startWork(

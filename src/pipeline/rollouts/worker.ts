@@ -37,8 +37,8 @@ async function work(job: RolloutJob): Promise<Scanned | MadeRows> {
   if (format === undefined) throw new Error(`a thread knows no format "${format_name}"`);
   maker ??= new RowMaker({ ...options, format }, sources);
   const made = maker.make(job.couples);
-  // The maker's own memory stays with it.
-  return { ...made, training: made.training.slice(), validation: made.validation.slice() };
+  // Copies: the maker goes on with its own memory.
+  return { ...made, training: new Uint8Array(made.training), validation: new Uint8Array(made.validation) };
 }
 
 serveThread<RolloutJob, Scanned | MadeRows>({

@@ -63,7 +63,7 @@ export class PairFiles {
   #look({ facts, scores }: MadeRows, row: number): void {
     const at = row * ROW_WIDTH;
     const fact = (name: keyof typeof ROW) => facts[at + ROW[name]] ?? 0;
-    const key = (name: "question" | "prompt" | "chosen" | "rejected" | "example") => ({
+    const key = (name: "question" | "chosen" | "rejected" | "example") => ({
       hi: fact(`${name}_hi`),
       lo: fact(`${name}_lo`),
     });
@@ -77,7 +77,8 @@ export class PairFiles {
     const file = this.#paths[side];
     this.#lint.addFacts(
       {
-        prompt: key("prompt"),
+        // Prompts under other tools count as others.
+        prompt: key("question"),
         question: key("question"),
         chosen: key("chosen"),
         rejected: key("rejected"),

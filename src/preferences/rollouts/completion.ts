@@ -12,6 +12,8 @@ export const COMPLETION_MODES = ["text", "turn", "divergence"] as const satisfie
 /** A side as it is compared, and what it leaves out of the rollout. */
 export interface Side {
   messages: Message[];
+  /** Of one text: that text. */
+  text: string;
   lost: readonly string[];
 }
 
@@ -28,13 +30,14 @@ export function sideOf(completion: Message[], mode: CompletionMode): Side | NoSi
   if (final === undefined) return "empty";
   if (mode !== "text") {
     const messages = last === completion.length - 1 ? completion : completion.slice(0, last + 1);
-    return emptiness(messages) ?? { messages, lost: NOTHING };
+    return emptiness(messages) ?? { messages, text: "", lost: NOTHING };
   }
   if (final.tool_calls !== undefined || last < completion.length - 1) return "no_final_text";
   const none = emptiness([final]);
   if (none !== undefined) return none;
   // Reasoning is no part of the text.
-  return { messages: [{ role: "assistant", content: textOf(final) }], lost: lostBefore(completion, last) };
+  const text = textOf(final);
+  return { messages: [{ role: "assistant", content: text }], text, lost: lostBefore(completion, last) };
 }
 
 const NOTHING: readonly string[] = [];

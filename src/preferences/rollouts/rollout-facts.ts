@@ -1,9 +1,9 @@
 import { canonicalJson, sha256 } from "../../lib/hash.ts";
 import { type Key, keyOfHex } from "../../lib/key-table.ts";
-import { type Message, textOf } from "../../records/message.ts";
+import { type Message, type Tool, textOf } from "../../records/message.ts";
 import { messagesOf } from "../../records/messages-of.ts";
 import type { RolloutRecord, RolloutState } from "../../records/rollout.ts";
-import { contentOf, questionOf } from "../content.ts";
+import { contentOf, questionOf, sameContent, sameTools } from "../content.ts";
 import { type CompletionMode, charactersOf, type NoSide, sideOf } from "./completion.ts";
 import { fieldAt } from "./field-at.ts";
 import { type RewardExpression, scoreOf } from "./reward-expression.ts";
@@ -43,7 +43,7 @@ const NO_KEY: Key = { hi: 0, lo: 0 };
 /** Looks at rollouts one after another; remembers the last prompt, which mostly comes again. */
 export class RolloutLooker {
   readonly #options: FactOptions;
-  #question: { text: string; key: Key } | undefined;
+  #question: { prompt: readonly Message[]; tools: readonly Tool[] | undefined; key: Key } | undefined;
   #task: { text: string; key: Key } | undefined;
 
   constructor(options: FactOptions) {
@@ -53,12 +53,10 @@ export class RolloutLooker {
   factsOf(rollout: RolloutRecord, row: unknown): RolloutFacts {
     const { completion, reward, pass_threshold } = this.#options;
     const prompt = promptOf(rollout, row, this.#options);
-    const text = questionOf(prompt, rollout.tools);
-    if (this.#question?.text !== text) this.#question = { text, key: keyOfHex(sha256(text)) };
-    const question = this.#question.key;
-    const task = this.#taskKey(taskOf(rollout, row, this.#options), rollout.variant, text);
+    const question = this.#questionKey(prompt, rollout.tools);
+    const task = this.#taskKey(taskOf(rollout, row, this.#options), rollout.variant, question);
     const facts: RolloutFacts = {
-      task: task ?? question,
+      task,
       question,
       unusable: undefined,
       score: Number.NaN,
@@ -74,15 +72,24 @@ export class RolloutLooker {
     const score = scoreOf(rollout, row, reward);
     if (score === null) return { ...facts, unusable: "unscored" };
     facts.score = pass_threshold === undefined ? score : score >= pass_threshold ? 1 : 0;
-    facts.content = keyOfHex(sha256(contentOf(side.messages)));
+    facts.content = keyOfHex(sha256(completion === "text" ? side.text : contentOf(side.messages)));
     facts.characters = charactersOf(side.messages);
     return facts;
   }
 
+  #questionKey(prompt: readonly Message[], tools: readonly Tool[] | undefined): Key {
+    const last = this.#question;
+    // To compare texts is far quicker than to write them out.
+    if (last !== undefined && sameContent(last.prompt, prompt) && sameTools(last.tools, tools)) return last.key;
+    const key = keyOfHex(sha256(questionOf(prompt, tools)));
+    this.#question = { prompt, tools, key };
+    return key;
+  }
+
   /** Tries at a task without a name are known by what they were asked, and by what else tells tasks apart. */
-  #taskKey(task: string | undefined, variant: string | undefined, question: string): Key | undefined {
-    if (task === undefined && variant === undefined) return undefined;
-    const text = `${task ?? question} ${variant ?? ""}`;
+  #taskKey(task: string | undefined, variant: string | undefined, question: Key): Key {
+    if (task === undefined && variant === undefined) return question;
+    const text = `${task ?? `${question.hi} ${question.lo}`} ${variant ?? ""}`;
     if (this.#task?.text !== text) this.#task = { text, key: keyOfHex(sha256(text)) };
     return this.#task.key;
   }

@@ -110,10 +110,11 @@ const TASK_FIELDS = [
 ] as const;
 
 function taskOf(row: Row): string | undefined {
-  const index = row._ng_task_index ?? undefined;
-  const ids = index === undefined ? partOf(row, TASK_IDS) : { _ng_task_index: index };
-  if (Object.keys(ids).length === 0) return undefined;
-  return canonicalJson({ ...ids, agent: isObject(row.agent_ref) ? row.agent_ref.name : undefined });
+  const agent = isObject(row.agent_ref) ? (row.agent_ref.name ?? null) : null;
+  const index = row._ng_task_index;
+  if (index !== undefined && index !== null) return JSON.stringify([index, agent]);
+  const ids = partOf(row, TASK_IDS);
+  return Object.keys(ids).length === 0 ? undefined : canonicalJson([ids, agent]);
 }
 
 function variantOf(row: Row, { metadata }: Row): string | undefined {
