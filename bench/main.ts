@@ -5,7 +5,9 @@ const BENCHMARKS: Record<string, () => Promise<unknown>> = {
   pairs: () => import("./pairs.ts"),
   generate: () => import("./generate.ts"),
   train: () => import("./train.ts"),
+  inference: () => import("./inference.ts"),
   "train-peers": () => import("./train-peers.ts"),
+  datastore: () => import("./datastore.ts"),
 };
 
 const named = process.argv.slice(2);

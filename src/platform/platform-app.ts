@@ -8,6 +8,7 @@ import { entityRoutes } from "./entities/entity-routes.ts";
 import type { EntityStore } from "./entities/entity-store.ts";
 import { answerFaults, answerUnknownPath, detailBody, openAiBody } from "./http/fault-response.ts";
 import { onlyThisMachine, onlyWithToken } from "./http/guards.ts";
+import { quickRouter } from "./http/quick-router.ts";
 import { type GenerationParts, generationRoutes } from "./inference/generation-routes.ts";
 import { nimRoutes } from "./inference/nim-routes.ts";
 import type { Leases } from "./leases.ts";
@@ -29,7 +30,7 @@ export interface PlatformParts {
 
 /** Every path of the platform. Each API answers faults in its own shape; the services' `{"detail": ...}` is the rule. */
 export function platformApp(parts: PlatformParts, context: PlatformContext, { token }: AppOptions): Hono {
-  const app = new Hono({ strict: false });
+  const app = new Hono({ strict: false, router: quickRouter(INFERENCE_PATHS) });
   const bodyOf = (c: Context) => (isInference(c.req.path) ? openAiBody : detailBody);
   app.onError((error, c) => answerFaults(bodyOf(c), context.log)(error, c));
   app.notFound((c) => answerUnknownPath(bodyOf(c))(c));
@@ -60,9 +61,12 @@ export function platformApp(parts: PlatformParts, context: PlatformContext, { to
   return app;
 }
 
+/** Called by the thousand. */
+const INFERENCE_PATHS = ["/v1", "/nim/v1"].flatMap((at) => [`${at}/chat/completions`, `${at}/completions`]);
+
 /** Whether OpenAI's clients call this path: also what is wrong before a route is reached is told in their shape. */
 function isInference(path: string): boolean {
-  return path.startsWith("/nim/") || path === "/v1/chat/completions" || path === "/v1/completions";
+  return path.startsWith("/nim/") || INFERENCE_PATHS.includes(path);
 }
 
 /** What needs no token: whether the platform is there is no secret. (Uploads of large files carry a ticket instead.) */

@@ -8,9 +8,9 @@ import { readJson } from "../http/read-body.ts";
 import type { PlatformContext } from "../platform-context.ts";
 import { type AnswerForm, type AnswerHead, chatForm, completionForm, usageOf } from "./answers.ts";
 import { ChatRequest, chatTextRequest } from "./chat-request.ts";
-import { CLIENT_LEFT, type ClientSignal, clientSignal } from "./client-signal.ts";
+import { CLIENT_LEFT, clientSignal } from "./client-signal.ts";
 import { CompletionRequest, completionTextRequests } from "./completion-request.ts";
-import { eventStream } from "./event-stream.ts";
+import { answerEvents, answerJson, type EventAnswer, outgoingOf } from "./direct-answer.ts";
 import { inferenceFault } from "./inference-fault.ts";
 import type { ModelNames, ServedModel } from "./model-names.ts";
 import type { ModelPool } from "./model-pool.ts";
@@ -21,6 +21,8 @@ export interface GenerationParts {
   pool: ModelPool;
   /** A whole number, for a request that brings no seed. */
   newSeed(): number;
+  /** For `chatcmpl-...`. */
+  newAnswerId(): string;
 }
 
 /** A request that has been understood. */
@@ -40,7 +42,7 @@ export function generationRoutes(parts: GenerationParts, context: PlatformContex
   const routes = new Hono();
   routes.onError((error, c) => answerFaults(openAiBody, context.log)(inferenceFault(error) as Error, c));
   function headOf(prefix: string, model: string): AnswerHead {
-    return { id: context.newId(prefix), created: Math.floor(Date.now() / 1000), model };
+    return { id: `${prefix}-${parts.newAnswerId()}`, created: Math.floor(Date.now() / 1000), model };
   }
   routes.post("/chat/completions", async (c) => {
     const body = await readRequest(c, ChatRequest);
@@ -89,18 +91,19 @@ async function readRequest<S extends z.ZodType>(c: Context, schema: S): Promise<
 }
 
 async function answer(c: Context, parts: GenerationParts, context: PlatformContext, asked: Asked): Promise<Response> {
-  const client = clientSignal(c);
+  const outgoing = outgoingOf(c);
+  const { signal, done } = clientSignal(outgoing);
   try {
-    if (asked.stream) return await streamed(parts, context, asked, client);
-    const replies = await generate(parts, context, asked, client.signal);
-    return c.json(asked.form.whole(asked.head, asked.echo ? withPrompts(asked.requests, replies) : replies));
+    if (asked.stream) return await streamed(parts, context, asked, { signal, events: answerEvents(outgoing) });
+    const replies = await generate(parts, context, asked, signal);
+    const shown = asked.echo ? withPrompts(asked.requests, replies) : replies;
+    return answerJson(outgoing, asked.form.whole(asked.head, shown));
   } catch (error) {
     // Nobody reads it; the status is for the figures.
-    if (client.signal.reason === CLIENT_LEFT) return new Response(null, { status: 499 });
+    if (signal.reason === CLIENT_LEFT) return new Response(null, { status: 499 });
     throw error;
   } finally {
-    // A stream goes on.
-    if (!asked.stream) client.done();
+    done();
   }
 }
 
@@ -124,34 +127,31 @@ async function generate(
   return replies;
 }
 
-function streamed(
+async function streamed(
   parts: GenerationParts,
   context: PlatformContext,
   asked: Asked,
-  client: ClientSignal,
+  { signal, events }: { signal: AbortSignal; events: EventAnswer },
 ): Promise<Response> {
   const { form, head, include_usage } = asked;
-  return eventStream(
-    async ({ send }) => {
-      const show = (chunk: object) => send(include_usage ? { ...chunk, usage: null } : chunk);
-      const begin = once(() => {
-        for (const chunk of beginnings(asked)) show(chunk);
-      });
-      try {
-        const replies = await generate(parts, context, asked, client.signal, (text, choice) => {
-          begin();
-          show(form.piece(head, choice, text));
-        });
-        begin();
-        const completions = replies.flatMap((reply) => reply.completions);
-        for (const [choice, completion] of completions.entries()) show(form.end(head, choice, completion));
-        if (include_usage) send(form.usage(head, replies));
-      } finally {
-        client.done();
-      }
-    },
-    { onCancel: client.leave, fault: (error) => openAiBody(faultOf(error, context)) as object },
-  );
+  const show = (chunk: object) => events.send(include_usage ? { ...chunk, usage: null } : chunk);
+  const begin = once(() => {
+    for (const chunk of beginnings(asked)) show(chunk);
+  });
+  try {
+    const replies = await generate(parts, context, asked, signal, (text, choice) => {
+      begin();
+      show(form.piece(head, choice, text));
+    });
+    begin();
+    const completions = replies.flatMap((reply) => reply.completions);
+    for (const [choice, completion] of completions.entries()) show(form.end(head, choice, completion));
+    if (include_usage) events.send(form.usage(head, replies));
+  } catch (error) {
+    if (!events.begun || signal.reason === CLIENT_LEFT) throw error;
+    events.send(openAiBody(faultOf(error, context)) as object);
+  }
+  return events.end();
 }
 
 /** What stands before the first piece of each choice. */

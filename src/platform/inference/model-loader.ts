@@ -8,7 +8,7 @@ import { servingSettings } from "./serving-settings.ts";
 export function modelLoader(options: { checkout: Checkout; scratch: string; memory_bytes: number }): ModelLoader {
   const { checkout, scratch, memory_bytes } = options;
   return {
-    async open(source, makeRoom, signal) {
+    async open(source, { adapters, makeRoom, signal }) {
       await using files = await openModelFiles(source, checkout, scratch);
       const settings = servingSettings(await configOf(files.dir), memory_bytes);
       await makeRoom(settings.bytes);
@@ -19,7 +19,7 @@ export function modelLoader(options: { checkout: Checkout; scratch: string; memo
           threads,
           max_batch,
           max_length,
-          adapters: true,
+          adapters,
           max_cache_bytes: Number.MAX_SAFE_INTEGER,
         },
         { signal },

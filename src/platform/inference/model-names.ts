@@ -49,6 +49,7 @@ export class ModelNames {
   readonly #known = new Map<string, ServedModel>();
   #deployed: Set<string> | undefined;
   #as_of = -1;
+  #has_looked = false;
 
   constructor(database: Database) {
     this.#targets = collection(database, "customization_target");
@@ -84,8 +85,16 @@ export class ModelNames {
     });
   }
 
-  /** Forgets what was found before the last change. Whoever changes the database does it over this connection. */
+  /**
+   * Forgets what was found before the last change. Whoever changes the database does it over this connection. One look a
+   * turn of the event loop is enough: nobody has been told of a change that was made in the same turn.
+   */
   #refresh(): void {
+    if (this.#has_looked) return;
+    this.#has_looked = true;
+    setImmediate(() => {
+      this.#has_looked = false;
+    });
     const now = this.#changes();
     if (now === this.#as_of) return;
     this.#as_of = now;

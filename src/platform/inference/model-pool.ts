@@ -12,12 +12,15 @@ import type { ServingSettings } from "./serving-settings.ts";
 /** How the pool gets at models. */
 export interface ModelLoader {
   /** Says what a model will take, then opens it when `makeRoom` has made room for that. */
-  open(
-    source: ModelSource,
-    makeRoom: (bytes: number) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<{ thread: ModelThread; settings: ServingSettings }>;
+  open(source: ModelSource, options: OpenOptions): Promise<{ thread: ModelThread; settings: ServingSettings }>;
   addAdapter(thread: ModelThread, name: string, source: ModelSource): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Whether it takes adapters, which costs a seventh of its speed. */
+  adapters: boolean;
+  makeRoom(bytes: number): Promise<void>;
+  signal: AbortSignal;
 }
 
 export interface ModelPoolOptions {
@@ -41,6 +44,7 @@ export interface ModelFigures {
 
 interface Entry {
   label: string;
+  takes_adapters: boolean;
   opened: Promise<Opened>;
   /** Undefined until it is open. */
   model: Opened | undefined;
@@ -177,8 +181,10 @@ export class ModelPool {
       this.#closing.signal.throwIfAborted();
       const entry = this.#entries.get(key);
       if (entry === undefined) return this.#begin(key, model);
-      if (entry.leaving === undefined) return entry;
-      await untilAborted(entry.leaving, signal);
+      const fits = entry.takes_adapters || model.adapter === undefined;
+      if (fits && entry.leaving === undefined) return entry;
+      // Opened for its own sake only, it is opened anew for the first of its adapters.
+      await untilAborted(this.#leave(key, entry), signal);
     }
   }
 
@@ -186,7 +192,15 @@ export class ModelPool {
     const { signal } = this.#closing;
     const opened = this.#loads.run(() => this.#open(entry, model.weights), signal);
     const label = model.parent ?? model.id;
-    const entry: Entry = { label, opened, model: undefined, users: 0, last_used: this.#turn, leaving: undefined };
+    const entry: Entry = {
+      label,
+      takes_adapters: model.adapter !== undefined,
+      opened,
+      model: undefined,
+      users: 0,
+      last_used: this.#turn,
+      leaving: undefined,
+    };
     this.#entries.set(key, entry);
     const forget = () => {
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
@@ -206,9 +220,11 @@ export class ModelPool {
   }
 
   async #open(entry: Entry, source: ModelSource): Promise<Opened> {
-    const { loader } = this.#options;
-    const { signal } = this.#closing;
-    const { thread, settings } = await loader.open(source, (bytes) => this.#makeRoom(bytes), signal);
+    const { thread, settings } = await this.#options.loader.open(source, {
+      adapters: entry.takes_adapters,
+      makeRoom: (bytes) => this.#makeRoom(bytes),
+      signal: this.#closing.signal,
+    });
     entry.model = { thread, settings, adapters: new LoadedAdapters(thread) };
     return entry.model;
   }
@@ -234,7 +250,9 @@ export class ModelPool {
   #leave(key: string, entry: Entry): Promise<void> {
     const leave = async () => {
       while (entry.users > 0) await new Promise<void>((resolve) => this.#onIdle.add(resolve));
-      await entry.model?.thread.close();
+      // Nothing to close where it could not be opened.
+      const opened = await entry.opened.catch(() => undefined);
+      await opened?.thread.close();
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
     };
     entry.leaving ??= leave();

@@ -1,8 +1,9 @@
-import { randomInt } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import type { PlatformContext } from "../platform-context.ts";
+import type { GenerationParts } from "./generation-routes.ts";
 import type { Checkout } from "./model-files.ts";
 import { modelLoader } from "./model-loader.ts";
 import { countModels } from "./model-metrics.ts";
@@ -18,11 +19,7 @@ export interface InferenceOptions {
 }
 
 /** The models of a platform: their names, and those that are loaded. */
-export interface Inference {
-  names: ModelNames;
-  pool: ModelPool;
-  newSeed(): number;
-}
+export type Inference = GenerationParts;
 
 /** Nothing is loaded before it is asked for. The pool is to be closed. */
 export async function openInference(
@@ -41,8 +38,13 @@ export async function openInference(
     onCrash: (label, error) => log.warn(`model ${label}: ${error.message}`),
   });
   countModels(metrics, pool);
-  // As many as 32 bits hold, which every client can send again.
-  return { names: new ModelNames(database), pool, newSeed: () => randomInt(2 ** 31) };
+  return {
+    names: new ModelNames(database),
+    pool,
+    // What 32 bits hold every client can send again.
+    newSeed: () => randomInt(2 ** 31),
+    newAnswerId: () => randomUUID().replaceAll("-", ""),
+  };
 }
 
 function memoryToUse(): number {
