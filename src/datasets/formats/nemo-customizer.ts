@@ -1,7 +1,8 @@
-import { z } from "zod";
 import { type Message, textOf } from "../../records/message.ts";
+import { messagesOf } from "../../records/messages-of.ts";
 import type { Completion, DatasetFormat, ReadPair } from "../../registry/training.ts";
 import { isOfTool, losesParts, replyText, whyNoText } from "./reply-text.ts";
+import { isRow } from "./row-fields.ts";
 
 /** How a row's prompt is written. */
 interface Options {
@@ -18,6 +19,8 @@ interface Options {
  * prompt), `tools`, `reasoning`, `name`, `content_parts`. Scores and provenance are never part of this format and are not named.
  */
 export const nemoCustomizer = {
+  never_holds: ["scores"],
+
   prompt(pair: ReadPair, { use_full_message_history }: Options): string | { role: string; content: string }[] {
     if (use_full_message_history)
       return pair.prompt.map((message) => ({ role: message.role, content: textOf(message) }));
@@ -43,13 +46,20 @@ export const nemoCustomizer = {
     const { row, lost } = nemoCustomizer.row({ prompt, chosen: completion, rejected: completion, tools }, options);
     return { row: row && { prompt: row.prompt, completion: row.chosen_response }, lost };
   },
-};
 
-/** `nemo-customizer` as it stands in the table of components. */
-export const nemoCustomizerComponent = {
-  description: "rows for NeMo Customizer: prompt, chosen_response, rejected_response",
-  options: z.strictObject({}),
-  build: () => nemoCustomizer,
+  read(row: unknown): ReturnType<NonNullable<DatasetFormat["read"]>> {
+    if (!isRow(row, "prompt", "chosen_response", "rejected_response")) return undefined;
+    const prompt = messagesOf(row.prompt, "user");
+    const { chosen_response: chosen, rejected_response: rejected } = row;
+    if (prompt === undefined || typeof chosen !== "string" || typeof rejected !== "string") {
+      return { problem: "prompt must be a text or a list of messages, and both responses texts" };
+    }
+    return {
+      prompt,
+      chosen: [{ role: "assistant", content: chosen }],
+      rejected: [{ role: "assistant", content: rejected }],
+    };
+  },
 };
 
 const NOTHING: string[] = [];

@@ -42,11 +42,11 @@ export const nemoRlBinary: DatasetFormat = {
 };
 
 /** What a pair's scores are called in the tutorial's rows. */
-function rewardsOf({ chosen_score, rejected_score, score_diff }: ReadPair): Record<string, number> {
+function rewardsOf({ chosen_score, rejected_score }: ReadPair): Record<string, number> {
   if (chosen_score === undefined || rejected_score === undefined) return {};
   return {
     chosen_reward: chosen_score,
     rejected_reward: rejected_score,
-    reward_gap: score_diff ?? chosen_score - rejected_score,
+    reward_gap: chosen_score - rejected_score,
   };
 }
