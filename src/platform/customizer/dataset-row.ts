@@ -64,7 +64,7 @@ function conversation(value: Record<string, unknown>, key: string, messages: unk
   if (value.tools !== undefined && value.tools !== null) {
     return { problem: '"tools": what tools there are is not trained on here; leave such rows out' };
   }
-  const strange = Object.keys(value).find((each) => each !== key && each !== "tools" && each !== "system");
+  const strange = Object.keys(value).find((each) => each !== key && each !== "tools");
   if (strange !== undefined) return { problem: `"${strange.slice(0, 40)}" is not known beside "${key}"` };
   if (!Array.isArray(messages) || messages.length === 0) return { problem: `"${key}" must be a list of messages` };
   const plain = plainMessages(messages) as unknown[];
@@ -87,14 +87,14 @@ function conversation(value: Record<string, unknown>, key: string, messages: unk
 
 /** `{system, conversations: [{from, value}]}`: NeMo's older form. */
 function legacyConversation(value: Record<string, unknown>): ConvertedRow {
-  const { system, conversations } = value;
+  const { system, conversations, ...rest } = value;
   if (!Array.isArray(conversations)) return { problem: '"conversations" must be a list' };
   const messages = conversations.map((turn: unknown) => {
     const { from, value: content } = isObject(turn) ? turn : {};
     return { role: String(from).toLowerCase(), content };
   });
   const before = typeof system === "string" && system !== "" ? [{ role: "system", content: system }] : [];
-  return conversation({ ...value, conversations: undefined }, "conversations", [...before, ...messages]);
+  return conversation(rest, "conversations", [...before, ...messages]);
 }
 
 /** Messages in the engine's form: arguments of calls as text, nothing that is null, a content that is there. */

@@ -12,6 +12,11 @@ const CURVES = {
   val_accuracy: "eval_rewards/accuracies",
 } as const;
 
+export const NO_CURVES: StatusDetails["metrics"] = {
+  keys: ["train_loss", "val_loss"],
+  metrics: { train_loss: [], val_loss: [] },
+};
+
 export function firstStatus(at: string): StatusDetails {
   return {
     created_at: at,
@@ -25,7 +30,7 @@ export function firstStatus(at: string): StatusDetails {
     best_epoch: null,
     train_loss: null,
     val_loss: null,
-    metrics: { keys: ["train_loss", "val_loss"], metrics: { train_loss: [], val_loss: [] } },
+    metrics: NO_CURVES,
     status_logs: [{ updated_at: at, message: "created" }],
   };
 }
@@ -91,7 +96,7 @@ export async function withCurves(
   const { status_details: details, _plan } = job;
   const known = Object.values(details.metrics.metrics).flat();
   const times = new Map(known.map(({ step, timestamp }) => [step, timestamp]));
-  let { metrics } = firstStatus(at);
+  let metrics = NO_CURVES;
   for await (const record of records) {
     const time = times.get((record.step ?? 0) - 1) ?? at;
     metrics = withPoints(metrics, record, { at: time, every: _plan.log_every_n_steps });

@@ -63,6 +63,7 @@ export function jobQueue(options: QueueOptions): JobQueue {
 
   return {
     begin() {
+      steps.forgetOthers(jobs.unfinished().map(({ id }) => id));
       for (const { id, status } of jobs.unfinished()) {
         if (status === "cancelling") steps.cancelled(id);
         else add(id);

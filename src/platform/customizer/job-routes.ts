@@ -8,6 +8,7 @@ import { readAs } from "../http/read-body.ts";
 import { createJob, type JobParts } from "./create-job.ts";
 import { jobLogs } from "./job-logs.ts";
 import type { JobQueue } from "./job-queue.ts";
+import { FINISHED } from "./job-store.ts";
 import { listedJob, type StoredJob, shownJob, shownStatus } from "./stored.ts";
 
 const hyperparameter = (name: string) => ({ field: ["hyperparameters", name] });
@@ -28,8 +29,6 @@ const FIELDS: ListFields = {
   },
   search: ["id", "name", "namespace", "description", "project", "created_at", "updated_at", "output_model", "dataset"],
 };
-
-const FINISHED = ["completed", "failed", "cancelled"];
 
 /** `/v1/customization/jobs`. */
 export function jobRoutes(parts: JobParts, queue: JobQueue): Hono {

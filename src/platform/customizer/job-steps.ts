@@ -1,3 +1,5 @@
+import { existsSync, readdirSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import type { TrainingEvent } from "../../engine/train/training-job.ts";
 import { messageOf, PairwrightError } from "../../lib/errors.ts";
 import { readJsonl } from "../../lib/jsonl.ts";
@@ -19,6 +21,8 @@ export interface JobSteps {
   perform(id: string, signals: Pick<RunJobOptions, "drain" | "kill">): Promise<void>;
   /** A job that does not run has come to its end. */
   cancelled(id: string): void;
+  /** Removes the work of jobs that are none of these: a platform that was killed may have left some. */
+  forgetOthers(ids: readonly string[]): void;
 }
 
 export function jobSteps({ parts, train, workDir }: Omit<QueueOptions, "max_running">): JobSteps {
@@ -55,6 +59,10 @@ export function jobSteps({ parts, train, workDir }: Omit<QueueOptions, "max_runn
     models.put(entity, { ...entity, updated_at: at(), artifact: { ...entity.artifact, status } });
   }
 
+  function forget(id: string): void {
+    void forgetWork(workDir(id)).catch((error: unknown) => context.log.warn(`job ${id}: ${messageOf(error)}`));
+  }
+
   return {
     move,
     async perform(id, { drain, kill }) {
@@ -82,7 +90,13 @@ export function jobSteps({ parts, train, workDir }: Omit<QueueOptions, "max_runn
     cancelled(id) {
       const job = move(id, "cancelled", "cancelled");
       if (job !== undefined) finishModel(job, "upload_failed");
-      void forgetWork(workDir(id)).catch((error: unknown) => context.log.warn(`job ${id}: ${messageOf(error)}`));
+      forget(id);
+    },
+    forgetOthers(ids) {
+      const known = ids.map((id) => basename(workDir(id)));
+      const parent = dirname(workDir("any"));
+      const names = existsSync(parent) ? readdirSync(parent) : [];
+      for (const name of names) if (!known.includes(name)) forget(name);
     },
   };
 }

@@ -1,9 +1,14 @@
+import type { StatusDetails } from "../../training/wire/customizer.ts";
 import type { ListQuery } from "../http/list-query.ts";
 import { type Collection, collection } from "../store/collection.ts";
 import type { Database } from "../store/database.ts";
+import { NO_CURVES } from "./job-progress.ts";
 import type { StoredJob } from "./stored.ts";
 
-/** All jobs, by their id. A running job's progress is in memory first; it is on disk within half a second. */
+/**
+ * All jobs, by their id. A running job's progress is in memory first; it is on disk within half a second. Curves lie apart,
+ * so that lists, which do not show them, need not read them.
+ */
 export interface JobStore {
   insert(job: StoredJob): void;
   get(id: string): StoredJob | undefined;
@@ -22,6 +27,11 @@ export interface JobStore {
   flush(): void;
 }
 
+type Curves = StatusDetails["metrics"];
+
+/** What a job has come to that is over. */
+export const FINISHED: readonly string[] = ["completed", "failed", "cancelled"];
+
 const WRITE_AFTER_MS = 500;
 const UNFINISHED: ListQuery["where"] = [
   { field: ["status"], is: "equal", values: ["created", "pending", "running", "cancelling"] },
@@ -29,24 +39,43 @@ const UNFINISHED: ListQuery["where"] = [
 
 export function jobStore(database: Database): JobStore {
   const jobs = collection<StoredJob>(database, "customization_job");
+  const curves = collection<Curves>(database, "customization_curves");
   const count = database.prepare(
     "select json_extract(body, '$.status') as status, count(*) as n from entities where kind = 'customization_job' group by 1",
   );
   const noted = new Map<string, StoredJob>();
   let timer: NodeJS.Timeout | undefined;
+  /** The curves of a job as they stand on disk, while it runs: most writes change nothing about them. */
+  const written = new Map<string, Curves>();
   const keyOf = (id: string) => ({ namespace: "", name: id });
+  function write(job: StoredJob): void {
+    const { id, status_details: details } = job;
+    const key = keyOf(id);
+    if (!jobs.put(key, { ...job, status_details: { ...details, metrics: NO_CURVES } })) return;
+    if (details.metrics !== written.get(id)) {
+      if (!curves.put(key, details.metrics)) curves.insert(key, details.metrics);
+      written.set(id, details.metrics);
+    }
+    if (FINISHED.includes(job.status)) written.delete(id);
+  }
+  function read(id: string): StoredJob | undefined {
+    const job = jobs.get(keyOf(id));
+    if (job === undefined) return undefined;
+    const metrics = curves.get(keyOf(id)) ?? NO_CURVES;
+    return { ...job, status_details: { ...job.status_details, metrics } };
+  }
   function flush(): void {
     clearTimeout(timer);
     timer = undefined;
-    for (const job of noted.values()) jobs.put(keyOf(job.id), job);
+    for (const job of noted.values()) write(job);
     noted.clear();
   }
   return {
     insert: (job) => void jobs.insert(keyOf(job.id), job),
-    get: (id) => noted.get(id) ?? jobs.get(keyOf(id)),
+    get: (id) => noted.get(id) ?? read(id),
     put(job) {
       noted.delete(job.id);
-      jobs.put(keyOf(job.id), job);
+      write(job);
     },
     note(job) {
       noted.set(job.id, job);
@@ -55,6 +84,7 @@ export function jobStore(database: Database): JobStore {
     remove(id) {
       noted.delete(id);
       jobs.remove(keyOf(id));
+      curves.remove(keyOf(id));
     },
     listed() {
       flush();

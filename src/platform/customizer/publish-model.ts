@@ -2,9 +2,9 @@ import { copyFile, link, mkdir, readdir, readFile, writeFile } from "node:fs/pro
 import { dirname, join } from "node:path";
 import type { TrainingResult } from "../../engine/train/training-job.ts";
 import { FACTS_FILE, METRICS_FILE } from "../../engine/train/write-trained.ts";
-import { codeOf } from "../../lib/errors.ts";
+import { codeOf, usageError } from "../../lib/errors.ts";
 import { writeFolderWhole } from "../../lib/whole-folder.ts";
-import type { Datastore } from "../datastore/datastore.ts";
+import type { Datastore, RepoFile } from "../datastore/datastore.ts";
 import { outputName } from "./output-model.ts";
 import { revisionFiles } from "./revision-files.ts";
 import type { StoredJob } from "./stored.ts";
@@ -31,12 +31,30 @@ export async function publishModel(
 ): Promise<void> {
   const { output: place } = job._plan;
   const repository = `${place.namespace}/${place.name}`;
-  if (revisionFiles(datastore, "model", repository, place.revision) !== null) return;
+  const there = revisionFiles(datastore, "model", repository, place.revision);
+  if (there !== null) return await refuseForeign(there, job, datastore);
   const dir = join(work_dir, "publish");
   await writeFolderWhole(dir, (partial) => fill(partial, job, { output, result }), { overwrite: true });
   const summary = `${job.config_snapshot.base_model} trained by ${job.id}`;
   datastore.createRepo("model", repository);
   await datastore.commitFolder("model", repository, { tag: place.revision, summary, dir });
+}
+
+/** A client may have used the name meanwhile. */
+async function refuseForeign(
+  files: readonly RepoFile[],
+  { id, _plan }: StoredJob,
+  datastore: Datastore,
+): Promise<void> {
+  const file = files.find(({ path }) => path === FACTS_FILE);
+  const facts = file && (JSON.parse(await readFile(datastore.blobPath(file.sha256), "utf8")) as { job?: unknown });
+  if (facts?.job === id) return;
+  throw usageError({
+    code: "output_taken",
+    where: outputName(_plan.output),
+    what: "somebody put other files under this name while the job ran",
+    fix: "make the job again with another output_model",
+  });
 }
 
 async function fill(

@@ -42,7 +42,7 @@ export async function runJob(job: StoredJob, options: RunJobOptions): Promise<Tr
   const dataset = join(work_dir, "dataset");
   const prepared = await preparedOnce(job, dataset, options);
   drain.throwIfAborted();
-  const result = (await earlierResult(output)) ?? (await trained(job, { ...options, dataset, output, prepared }));
+  const result = await trained(job, { ...options, dataset, output, prepared });
   kill.throwIfAborted();
   await publishModel(job, { output, work_dir, result, datastore: parts.datastore });
   return result;
@@ -75,16 +75,17 @@ interface Training extends RunJobOptions {
 }
 
 async function trained(job: StoredJob, options: Training): Promise<TrainingResult> {
-  const { train, drain, kill, on_event, prepared } = options;
-  const training = await trainingJob(job, options);
+  const { train, drain, kill, on_event, output } = options;
   const until = performance.now() + WAIT_FOR_OTHER_MS;
   for (;;) {
+    const earlier = await earlierResult(output);
+    if (earlier !== undefined) return earlier;
     try {
-      return await train(training, { signal: drain, kill, on_event });
+      return await train(await trainingJob(job, options), { signal: drain, kill, on_event });
     } catch (error) {
-      if (codeOf(error) !== "locked" || performance.now() > until) {
-        throw await inClientsWords(error, job, { ...options, prepared });
-      }
+      // The process of a killed platform still works on it, or has just come to its end.
+      const is_other = codeOf(error) === "locked" || (await earlierResult(output)) !== undefined;
+      if (!is_other || performance.now() > until) throw await inClientsWords(error, job, options);
     }
     await systemClock.sleep(200, AbortSignal.any([drain, kill]));
   }

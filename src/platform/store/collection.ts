@@ -9,6 +9,7 @@ export type EntityKind =
   | "customization_config"
   | "customization_target"
   | "customization_job"
+  | "customization_curves"
   | "deployment_config"
   | "model_deployment"
   | "datastore_namespace";
