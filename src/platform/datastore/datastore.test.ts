@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,20 +20,20 @@ afterEach(async () => {
   }
 });
 
-async function open() {
-  const dir = await mkdtemp(join(tmpdir(), "pairwright-datastore-"));
+async function open(at?: string, now = 1_700_000_000_000) {
+  const dir = at ?? (await mkdtemp(join(tmpdir(), "pairwright-datastore-")));
   const database = openDatabase(join(dir, "platform.db"));
   opened.push({ dir, database });
   const store = await openDatastore({
     database,
     dir,
     origin: () => "http://127.0.0.1:1",
-    times: timestamps(() => 1_700_000_000_000),
+    times: timestamps(() => now),
     newId,
     log: silentLogger,
     metrics: platformMetrics(),
   });
-  return { dir, store };
+  return { dir, store, database };
 }
 
 async function folder(dir: string, files: Record<string, string | Buffer>): Promise<string> {
@@ -163,4 +164,40 @@ test("a folder that is there is not written over, and a failed one leaves nothin
   await expect(store.checkout("model", "ns/m", "main", join(dir, "1"))).rejects.toMatchObject({
     code: "output_not_empty",
   });
+});
+
+test("after a deletion, the next start frees what nobody holds, a day after it came", async () => {
+  const { dir, store, database } = await open();
+  store.createRepo("model", "ns/goes");
+  store.createRepo("model", "ns/stays");
+  const [shared, own] = [{ "deep/shared": "shared" }, { "deep/own": "own" }];
+  await store.commitFolder("model", "ns/goes", {
+    summary: "1",
+    dir: await folder(join(dir, "1"), { ...shared, ...own }),
+  });
+  await store.commitFolder("model", "ns/stays", { summary: "2", dir: await folder(join(dir, "2"), shared) });
+  const [ownFile, sharedFile] = store.files("model", "ns/goes");
+  const trees = () => (database.prepare("select count(*) as n from trees").get() as { n: number }).n;
+  const before = trees();
+  store.deleteRepo("model", "ns/goes");
+
+  await open(dir, Date.now());
+  expect(existsSync(store.blobPath(ownFile!.sha256))).toBe(true);
+  // Root and folder of the one that went.
+  expect(trees()).toBe(before - 2);
+  store.deleteRepo("model", "ns/goes");
+  await open(dir, Date.now() + 25 * 3600 * 1000);
+  expect(existsSync(store.blobPath(ownFile!.sha256))).toBe(false);
+  expect(existsSync(store.blobPath(sharedFile!.sha256))).toBe(true);
+  expect(store.files("model", "ns/stays").map(({ path }) => path)).toEqual(["deep/shared"]);
+});
+
+test("what cut-off uploads left is gone at the next start", async () => {
+  const { dir, store } = await open();
+  const writer = await store.blobs.writer();
+  await writer.write(Buffer.from("half"));
+  expect(await readdir(join(dir, "blobs/tmp"))).toHaveLength(1);
+  await open(dir);
+  expect(await readdir(join(dir, "blobs/tmp"))).toEqual([]);
+  await writer.discard();
 });

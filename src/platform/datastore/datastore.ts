@@ -9,6 +9,7 @@ import { type DatastoreNamespaces, datastoreNamespaces } from "./datastore-names
 import { filesOfFolder } from "./files-of-folder.ts";
 import { revisionNotFound } from "./hub-fault.ts";
 import { type Commit, MAIN, type Repo, type Repositories, repositories } from "./repositories.ts";
+import { askForSweep, sweep } from "./sweep.ts";
 import { type FileEntry, type TreeStore, walk } from "./tree.ts";
 import { treeStore } from "./tree-store.ts";
 import { type UploadTickets, uploadTickets } from "./upload-tickets.ts";
@@ -39,6 +40,7 @@ export interface Datastore {
   /** False where it is there already. Its namespace is made where it is missing. */
   createRepo(type: RepoType, id: string): boolean;
   hasRepo(type: RepoType, id: string): boolean;
+  /** Its files go when the platform starts the next time, except those that others hold or that are a day old at most. */
   deleteRepo(type: RepoType, id: string): boolean;
   /** In the order of their paths. */
   files(type: RepoType, id: string, revision?: string): RepoFile[];
@@ -72,6 +74,7 @@ export async function openDatastore({ database, dir, times }: PlatformContext): 
   const repos = repositories(database, trees, now);
   const namespaces = datastoreNamespaces(database, times);
   const blobs = await blobStore(join(dir, "blobs"));
+  await sweep(database, join(dir, "blobs"), Date.parse(now()));
   return {
     namespaces,
     repos,
@@ -83,7 +86,10 @@ export async function openDatastore({ database, dir, times }: PlatformContext): 
       return repos.create({ type, id });
     },
     hasRepo: (type, id) => repos.find({ type, id }) !== undefined,
-    deleteRepo: (type, id) => repos.remove({ type, id }),
+    deleteRepo(type, id) {
+      askForSweep(join(dir, "blobs"));
+      return repos.remove({ type, id });
+    },
     files(type, id, revision = MAIN) {
       const { tree } = commitOf(repos, repos.get({ type, id }), revision);
       return [...filesBelow(trees, tree)].map(({ path, entry }) => {
