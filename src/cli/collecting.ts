@@ -1,10 +1,12 @@
 import { basename } from "node:path";
+import type { Config } from "../config/config.ts";
 import { redactText, userinfoSecrets } from "../config/redact.ts";
 import type { Section } from "../config/schema.ts";
-import { EXIT } from "../lib/errors.ts";
+import { EXIT, type PairwrightError } from "../lib/errors.ts";
 import { keepHeapLow } from "../lib/heap.ts";
 import { parseJsonPath } from "../lib/json-path.ts";
 import { assemble } from "../pipeline/assemble.ts";
+import type { Builtins } from "../pipeline/builtin-registry.ts";
 import { describeEstimate, describeScores, faultOf } from "../pipeline/describe-result.ts";
 import { estimate } from "../pipeline/estimate.ts";
 import { type EvaluateResult, stoppedError } from "../pipeline/evaluate.ts";
@@ -21,7 +23,13 @@ import type { Terminal } from "./terminal.ts";
 export interface Collecting<R extends EvaluateResult> {
   command: string;
   uses: readonly Section[];
-  perform(parts: Parts, options: RunOptions): Promise<R>;
+  perform(parts: Parts, options: RunOptions, loaded: Loaded): Promise<R>;
+  /** What the configuration must have for this command, before anything is spent; gives the folder of the results. */
+  prepare?(loaded: Loaded): string;
+  /** Why the result is less than was asked for. */
+  fault?(result: R): PairwrightError | undefined;
+  /** The error of a run that was stopped, where `--resume` goes on with more than examples. */
+  stopped?(result: R, resume_command: string): PairwrightError;
   /** More for people to read, after the scores. */
   report(result: R): string | undefined;
   exitCode(result: R): number;
@@ -29,7 +37,15 @@ export interface Collecting<R extends EvaluateResult> {
   json?(result: R): unknown;
 }
 
-/** What `eval` and `collect` share: from the typed line to parts, a run, a summary and an exit code. */
+/** A configuration, and the table and log that it is worked with. */
+export interface Loaded {
+  config: Config;
+  builtins: Builtins;
+  terminal: Terminal;
+  flags: Record<string, unknown>;
+}
+
+/** What `eval`, `collect` and `finetune` share: from the typed line to parts, a run, a summary and an exit code. */
 export async function runCollecting<R extends EvaluateResult>(
   input: CommandInput,
   what: Collecting<R>,
@@ -43,8 +59,10 @@ export async function runCollecting<R extends EvaluateResult>(
   });
   const endpoint = endpointOf(flags);
   if (endpoint) terminal.hide(userinfoSecrets(endpoint.url));
+  const loaded = { config, builtins, terminal, flags };
   const parts = await assemble(config, {
     builtins,
+    output_dir: what.prepare?.(loaded),
     log: terminal,
     // A dry run calls no model, and leaves the disk as it was.
     cache: flags.cache !== false && flags.dryRun !== true,
@@ -57,11 +75,13 @@ export async function runCollecting<R extends EvaluateResult>(
       () => terminal.warn("stopping: letting what runs come to its end; Ctrl-C again to stop at once"),
       () => terminal.warn("stopping at once; Ctrl-C again to end the process, whatever still runs"),
     );
-    const result = await perform(input, flags, what, parts, interrupt);
-    if (result.stopped) throw stoppedError(result, resumeCommand(what.command, args, flags, basename(result.run_dir)));
+    const result = await perform(input, loaded, what, parts, interrupt);
+    if (result.stopped) {
+      throw (what.stopped ?? stoppedError)(result, resumeCommand(what.command, args, flags, basename(result.run_dir)));
+    }
     const text = [describeScores(result), what.report(result)].filter((part) => part !== undefined).join("\n");
     terminal.print(text);
-    const fault = faultOf(result);
+    const fault = what.fault?.(result) ?? faultOf(result);
     if (fault) terminal.fault(fault);
     terminal.result(what.json ? what.json(result) : result);
     return exitCodeOf(result, what, flags);
@@ -72,16 +92,17 @@ export async function runCollecting<R extends EvaluateResult>(
 
 async function perform<R extends EvaluateResult>(
   { terminal, waiting }: CommandInput,
-  flags: Record<string, unknown>,
+  loaded: Loaded,
   what: Collecting<R>,
   parts: Parts,
   interrupt: Interrupt,
 ): Promise<R> {
+  const { flags } = loaded;
   const running = new Set<string>();
   waiting.for = () => describeRunning(running);
   const line = progressLine(terminal, Date.now);
   try {
-    return await what.perform(noting(running, parts), {
+    const options = {
       ...runOptions(flags),
       command: what.command,
       version: packageVersion(),
@@ -89,12 +110,13 @@ async function perform<R extends EvaluateResult>(
       stop: interrupt.stop,
       log: terminal,
       now: Date.now,
-      onTotal(total) {
+      onTotal(total: number) {
         line.total(total);
         warnIfEmpty(total, flags, terminal);
       },
       onProgress: line.show,
-    });
+    };
+    return await what.perform(noting(running, parts), options, loaded);
   } finally {
     line.end();
   }
@@ -176,6 +198,8 @@ function settleResume({ args, flags }: CommandInput): Record<string, unknown> {
 const UNREACHABLE = new Set(["llm_unreachable", "llm_timeout", "http_unreachable", "http_timeout", "http_tls"]);
 
 function exitCodeOf<R extends EvaluateResult>(result: R, what: Collecting<R>, flags: Record<string, unknown>): number {
+  const fault = what.fault?.(result);
+  if (fault) return fault.exit_code;
   const allowed = wholeNumber(flags, "maxFailures") ?? 0;
   const unreachable = Object.keys(result.errors).every((code) => UNREACHABLE.has(code));
   if (result.completed === 0 && result.failed > 0 && unreachable) return EXIT.unreachable;

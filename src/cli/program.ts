@@ -41,6 +41,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addTrainCommand(add);
   addModelCommands(program, add);
   addGenerateCommand(add);
+  addJobsCommands(program, add, withConfig);
   addPlatformCommands(program, add);
   withConfig(
     add("validate [config]", "check a configuration; calls no model", () => import("./commands/validate.ts")),
@@ -85,6 +86,13 @@ function addRunCommands(add: Add, withConfig: (command: Command) => Command): vo
   collecting(
     add("collect [config]", "eval, then pairs, split and data-set files", () => import("./commands/collect.ts")),
   );
+  collecting(
+    add("finetune [config]", "collect, train on the pairs, deploy the model", () => import("./commands/finetune.ts")),
+  )
+    .option("--validation-dataset <file>", "hold no examples out for measuring: these are there for it")
+    .option("--no-wait", "submit the training job, and let `jobs wait` wait for it")
+    .option("--rounds <n>", "1; several rounds come with a later version", "1")
+    .option("--gate", "comes with a later version");
 }
 
 function addPairsCommands(program: Command, add: Add): void {
@@ -209,6 +217,24 @@ function addGenerateCommand(add: Add): void {
     .option("--seed <n>", "decides every random choice", "0")
     .option("--weights <format>", "f32, int8 or int4: smaller is faster, and rounded", "f32")
     .option("--threads <n>", "one a processor unless told");
+}
+
+function addJobsCommands(program: Command, add: Add, withConfig: (command: Command) => Command): void {
+  const jobs = program.command("jobs").description("training jobs, of this machine and of others");
+  withConfig(add("list", "the jobs of the configuration's namespace", () => import("./commands/jobs-list.ts"), jobs));
+  withConfig(
+    add("show <id>", "how a job stands; by its id or its run's", () => import("./commands/jobs-show.ts"), jobs),
+  );
+  withConfig(
+    add(
+      "wait <id>",
+      "wait for a job, and deploy its model where the configuration says so",
+      () => import("./commands/jobs-wait.ts"),
+      jobs,
+    ),
+  );
+  withConfig(add("cancel <id>", "ask for a job's end", () => import("./commands/jobs-cancel.ts"), jobs));
+  withConfig(add("logs <id>", "what a job's processes said", () => import("./commands/jobs-logs.ts"), jobs));
 }
 
 function addPlatformCommands(program: Command, add: Add): void {

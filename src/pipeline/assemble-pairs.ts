@@ -78,7 +78,8 @@ function requireCompletions({ builder, format, format_name }: PairParts, builder
   }
 }
 
-function chosen(
+/** The component that `finetuning:` names, else the only one there is. Several without a choice are an error. */
+export function chosen(
   config: PairConfig,
   section: "trajectory_builders" | "trainers" | "trainer_adapters",
   name: string | undefined,

@@ -27,6 +27,8 @@ export interface AssembleOptions {
   log: Logger;
   /** Whether model replies are read from and written to the cache beside the runs. */
   cache: boolean;
+  /** Where results go, instead of eval's folder. */
+  output_dir?: string | undefined;
   /** Examples from here instead of from the configuration's data set. */
   dataset_file?: string | undefined;
   /** A workflow served elsewhere, instead of the configuration's. */
@@ -36,9 +38,9 @@ export interface AssembleOptions {
 /** Builds what a configuration names, each part once, and nothing that is not used. Here the configuration ends. */
 export async function assemble(config: Config, options: AssembleOptions): Promise<Parts> {
   const builder = createBuilder(config, options.log);
-  const output_dir = config.eval.general.output_dir;
+  const output_dir = options.output_dir ?? config.eval.general.output_dir;
   const closers: (() => unknown)[] = [];
-  if (options.cache) closers.push(await openCache(options, config));
+  if (options.cache) closers.push(await openCache(options, config, output_dir));
 
   const workflow = assembleWorkflow(config, builder, options, closers);
   const reader = assembleDataset(config, builder, options);
@@ -70,7 +72,7 @@ export async function assembleWorkflowAlone(
 ): Promise<{ workflow: Parts["workflow"]; close(): Promise<void> }> {
   const builder = createBuilder(config, options.log);
   const closers: (() => unknown)[] = [];
-  if (options.cache) closers.push(await openCache(options, config));
+  if (options.cache) closers.push(await openCache(options, config, config.eval.general.output_dir));
   const workflow = assembleWorkflow(config, builder, options, closers);
   const close = async () => {
     for (const end of [...closers, ...builder.models().map((model) => () => model.close?.())]) await end();
@@ -79,8 +81,11 @@ export async function assembleWorkflowAlone(
 }
 
 /** The response cache lies beside the runs, and is what first finds that nothing can be written there. */
-async function openCache({ builtins }: AssembleOptions, config: Config): Promise<() => Promise<void>> {
-  const { output_dir } = config.eval.general;
+async function openCache(
+  { builtins }: AssembleOptions,
+  config: Config,
+  output_dir: string,
+): Promise<() => Promise<void>> {
   try {
     return await builtins.openCache(join(output_dir, "cache"), config.secrets);
   } catch (error) {

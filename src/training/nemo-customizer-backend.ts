@@ -34,8 +34,8 @@ export function nemoCustomizerBackend(
     deploy_on_completion: options.deploy_on_completion,
     polling: { poll_interval_seconds, max_consecutive_status_failures, deployment_timeout_seconds },
     async submit(files, steps) {
-      await uploadDataset(files, { options, platform, datastore, steps });
-      return submitJob({ options, customizer, steps });
+      const { keep } = await uploadDataset(files, { options, platform, datastore, steps });
+      return submitJob({ options, customizer, steps, keepDataset: keep });
     },
     status: (id, signal) => readStatus(customizer, id, signal),
     async cancel(id, signal) {

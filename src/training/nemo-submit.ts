@@ -8,6 +8,8 @@ export interface SubmitParts {
   options: NemoCustomizerTrainerAdapterOptions;
   customizer: CustomizerClient;
   steps: JobSteps;
+  /** Just before the job is created. */
+  keepDataset(): Promise<void>;
 }
 
 /** Creates the job, or finds the one that an earlier process created: its output model is named after the tag. */
@@ -20,6 +22,7 @@ export function submitJob(parts: SubmitParts): Promise<{ id: string }> {
       steps.log.info(`training job ${found.id} was submitted before`);
       return { id: found.id };
     }
+    await parts.keepDataset();
     const job = await customizer.createJob(jobBody(options, steps.tag), steps.signal).catch(async (error: unknown) => {
       throw await explained(error, parts);
     });

@@ -21,8 +21,11 @@ export interface UploadParts {
   steps: JobSteps;
 }
 
-/** Namespaces, repository, files, data-set entity. Each is looked for first, by name or by content, and made once. */
-export async function uploadDataset(files: TrainingFiles, parts: UploadParts): Promise<void> {
+/**
+ * Namespaces, repository, files, data-set entity. Each is looked for first, by name or by content, and made once. What
+ * comes back sees to it that the repository still holds these files, whoever wrote to it since.
+ */
+export async function uploadDataset(files: TrainingFiles, parts: UploadParts): Promise<{ keep(): Promise<void> }> {
   const { options, platform, datastore, steps } = parts;
   const { namespace, dataset_name } = options;
   const { signal, tag } = steps;
@@ -38,15 +41,16 @@ export async function uploadDataset(files: TrainingFiles, parts: UploadParts): P
   });
   const kinds = (["training", "validation"] as const).filter((kind) => files[kind].rows > 0);
   const wanted = kinds.map((kind) => ({ path: PLACES[kind], file: files[kind].path }));
-  const { commit } = await steps.step("upload", { files: wanted.map(({ path }) => path) }, async () => {
+  async function put() {
     refuseForeignRows(repository, await hub.files(repository, signal));
     const gone = kinds.includes("validation") ? [] : [PLACES.validation];
-    const put = await hub.put(repository, wanted, gone, { summary: `pairwright ${tag}`, signal });
+    const { commit, uploaded } = await hub.put(repository, wanted, gone, { summary: `pairwright ${tag}`, signal });
     steps.log.info(
-      put.uploaded.length > 0 ? `uploaded to ${repository}: ${put.uploaded.join(", ")}` : `${repository} is up to date`,
+      uploaded.length > 0 ? `uploaded to ${repository}: ${uploaded.join(", ")}` : `${repository} is up to date`,
     );
-    return put;
-  });
+    return { commit, uploaded };
+  }
+  const { commit } = await steps.step("upload", { files: wanted.map(({ path }) => path) }, put);
   const files_url = hubUrl({ type: "dataset", id: repository });
   await steps.step("dataset", { name: repository, files_url }, async () => {
     const custom_fields = { pairwright: tag, ...(commit !== null && { commit }) };
@@ -54,6 +58,11 @@ export async function uploadDataset(files: TrainingFiles, parts: UploadParts): P
     await putDataset(platform, { namespace, name: dataset_name, files_url, description, custom_fields }, signal);
     return null;
   });
+  return {
+    async keep() {
+      if (commit === null || (await hub.head(repository, signal)) !== commit) await put();
+    },
+  };
 }
 
 async function needNamespaces({ options, platform, datastore, steps }: UploadParts): Promise<void> {

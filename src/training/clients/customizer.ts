@@ -64,7 +64,7 @@ export function customizerClient(service: Service) {
 
     async status(id: string, signal: AbortSignal): Promise<KnownStatus> {
       const path = `${namedPath(JOBS, id)}/status`;
-      const { body } = await service.call({ method: "GET", path, signal });
+      const { body } = await service.call({ method: "GET", path, tries: 1, signal });
       const status = KnownStatus.safeParse(body);
       if (status.success) return status.data;
       throw oddAnswer(`GET ${service.endpoint}${path}`, "the answer holds no status");

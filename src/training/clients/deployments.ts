@@ -51,7 +51,7 @@ export function deploymentsClient(service: Service) {
     /** Undefined when there is none of this name. */
     async deployment(namespace: string, name: string, signal: AbortSignal): Promise<KnownDeployment | undefined> {
       const path = namedPath(DEPLOYMENTS, namespace, name);
-      const { status, body } = await service.call({ method: "GET", path, accept: [404], signal });
+      const { status, body } = await service.call({ method: "GET", path, accept: [404], tries: 1, signal });
       if (status === 404) return undefined;
       const deployment = KnownDeployment.safeParse(body);
       if (deployment.success) return deployment.data;

@@ -78,6 +78,7 @@ export function hubClient(service: Service) {
 
   return {
     files,
+    head,
 
     /** A repository that is there already is no error. */
     async createRepository(namespace: string, name: string, signal: AbortSignal): Promise<void> {

@@ -25,6 +25,8 @@ export interface ServiceRequest {
   accept?: readonly number[];
   /** May be sent again when it is not known what became of it. GET always may. */
   repeatable?: boolean;
+  /** For who asks again anyhow: 1 is once. */
+  tries?: number;
   signal: AbortSignal;
 }
 
@@ -92,7 +94,7 @@ export function createService({ name, base_url, token, token_name, clock }: Serv
       try {
         return await once(request);
       } catch (error) {
-        if (attempt === TRIES || !mayRepeat(request, error)) throw unreachable(name, error);
+        if (attempt >= (request.tries ?? TRIES) || !mayRepeat(request, error)) throw unreachable(name, error);
         await clock.sleep(PAUSE_MS * 2 ** (attempt - 1), request.signal);
       }
     }

@@ -1,0 +1,117 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { systemClock } from "../../lib/clock.ts";
+import { EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
+import { assembleTraining, type TrainingParts } from "../../pipeline/assemble-training.ts";
+import { describePairs } from "../../pipeline/describe-result.ts";
+import { stoppedError } from "../../pipeline/evaluate.ts";
+import { refuseSettings } from "../../pipeline/finetune/refuse-settings.ts";
+import { describeJob, type FinetuneResult, finetune } from "../../pipeline/finetune.ts";
+import { type Loaded, runCollecting } from "../collecting.ts";
+import type { CommandRun } from "../command.ts";
+import { jobFacts } from "../job-facts.ts";
+
+export const FINETUNE_USES = [
+  "llms",
+  "functions",
+  "ttc_strategies",
+  "workflow",
+  "eval",
+  "trajectory_builders",
+  "trainers",
+  "trainer_adapters",
+  "finetuning",
+  "split",
+  "platform",
+] as const;
+
+export const run: CommandRun = async (input) => {
+  let training: TrainingParts | undefined;
+  try {
+    return await runCollecting<FinetuneResult>(input, {
+      command: "finetune",
+      uses: FINETUNE_USES,
+      prepare({ config, terminal, flags, builtins }) {
+        refuseFlags(flags);
+        refuseSettings(config, terminal);
+        training = assembleTraining(config, terminal, builtins.secrets);
+        return config.finetuning.output_dir;
+      },
+      perform(parts, options, { config, flags }) {
+        if (training === undefined) throw new TypeError("nothing was prepared");
+        return finetune(parts, {
+          ...options,
+          training,
+          wait: flags.wait !== false && training.wait_for_completion,
+          held_out: flags.validationDataset === undefined ? config.finetuning.held_out : 0,
+          clock: systemClock,
+          nonce: randomBytes(3).toString("hex"),
+        });
+      },
+      report,
+      json,
+      fault: (result) => result.fault,
+      stopped: stopped,
+      exitCode: ({ pairs }) => (pairs?.pairs === 0 ? EXIT.no_pairs : EXIT.ok),
+    });
+  } finally {
+    training?.backend.close();
+  }
+};
+
+function refuseFlags(flags: Loaded["flags"]): void {
+  const refuse = (flag: string, what: string, fix: string) => {
+    throw usageError({ code: "not_supported", where: flag, what, fix });
+  };
+  if (flags.shard !== undefined) {
+    refuse(
+      "--shard",
+      "a finetune trains on all of the data set",
+      "collect in shards, and join them with `pairs merge`",
+    );
+  }
+  if (flags.gate === true)
+    refuse("--gate", "this version measures nothing before and after a training", "leave it out");
+  if (flags.rounds !== undefined && flags.rounds !== "1") {
+    refuse("--rounds", "this version trains one round", "leave it out, and run finetune again");
+  }
+  const { validationDataset: file } = flags;
+  if (typeof file === "string" && !existsSync(file)) {
+    throw usageError({
+      code: "no_such_file",
+      where: resolve(file),
+      what: "the validation data set is not there",
+      fix: "check the path that --validation_dataset names",
+    });
+  }
+}
+
+function report(result: FinetuneResult): string | undefined {
+  const { pairs, run_dir, completed, job } = result;
+  if (pairs === undefined || completed === 0) return undefined;
+  const text = describePairs(pairs, run_dir);
+  return job === undefined ? text : `${text}\n\n${describeJob(job)}`;
+}
+
+function json({ pairs, job, fault, ...result }: FinetuneResult): unknown {
+  return {
+    ...result,
+    ...pairs,
+    ...(job && { job: jobFacts(job), model: job.model, deployment: job.deployment }),
+    ...(fault && { error: { code: fault.code, where: fault.where, what: fault.what, fix: fault.fix } }),
+  };
+}
+
+/** Interrupted while examples ran, or while a job did: that one goes on without us. */
+function stopped(result: FinetuneResult, resume_command: string): PairwrightError {
+  const { job } = result;
+  if (job === undefined) return stoppedError(result, resume_command);
+  return new PairwrightError({
+    code: "interrupted",
+    where: result.run_dir,
+    what: job.id === null ? "interrupted while the job was submitted" : `interrupted; training job ${job.id} goes on`,
+    fix: `go on with: ${resume_command}`,
+    exit_code: EXIT.interrupted,
+  });
+}

@@ -1,0 +1,187 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../lib/clock.ts";
+import { EXIT, messageOf, PairwrightError } from "../lib/errors.ts";
+import { takeLock } from "../lib/lock.ts";
+import { scrubbedLogger, scrubber } from "../lib/scrub.ts";
+import type { JobRecord } from "../records/job.ts";
+import type { TrainingParts } from "./assemble-training.ts";
+import { type CollectResult, collectInto } from "./collect.ts";
+import { completedAt } from "./evaluate.ts";
+import { type CollectionEntry, recordRun } from "./finetune/collection-history.ts";
+import { writeFinalMetrics } from "./finetune/final-metrics.ts";
+import { chooseHeldOut } from "./finetune/held-out.ts";
+import { createJobFile, type JobFile, openJobFile, readJobRecord } from "./finetune/job-file.ts";
+import { storedResult } from "./finetune/stored-result.ts";
+import { jobFault, train } from "./finetune/train.ts";
+import { isEmpty } from "./pairs/build-pairs.ts";
+import type { Parts } from "./parts.ts";
+import { findUnfinishedRun, openRunFolder, type RunFolder } from "./run-folder.ts";
+import type { RunOfDataset, RunOptions } from "./run-options.ts";
+
+/** What bringing a job to its end needs. */
+export interface TrainingOptions extends Pick<RunOptions, "drain" | "stop" | "log" | "now"> {
+  training: TrainingParts;
+  /** False: submit the job, and let another command wait for it. */
+  wait: boolean;
+  /** Submits another job with the same data where the last one ended without a model. */
+  try_again: boolean;
+  clock: Clock;
+  /** A few characters that no other run has: names at a backend are shared with other machines. */
+  nonce: string;
+}
+
+export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_again"> {
+  /** Share of the examples that nothing is collected from. */
+  held_out: number;
+}
+
+export interface FinetuneResult extends CollectResult {
+  /** Absent when nothing was submitted. */
+  job?: JobRecord;
+  /** Why there is no model, where that is so. */
+  fault?: PairwrightError;
+}
+
+/**
+ * `collect × num_runs -> pairs -> data set -> job -> model -> deployment`, in one folder of the output folder, which this
+ * process alone uses. With `resume` it goes on from whatever is there: runs, data set, or a job under way.
+ */
+export async function finetune(parts: Parts, options: FinetuneOptions): Promise<FinetuneResult> {
+  const lock = await lockOutput(parts.output_dir);
+  try {
+    const started = await trainingUnderWay(parts.output_dir, options);
+    if (started) return await goOn(started, { ...options, try_again: true });
+    return await begin(parts, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Two finetunes would take each other's examples, splits and names. */
+async function lockOutput(output_dir: string) {
+  await mkdir(output_dir, { recursive: true });
+  return takeLock(join(output_dir, "finetune.lock"));
+}
+
+/** The run to resume, when it has a training job already: what it was collected from does not matter any more. */
+async function trainingUnderWay(output_dir: string, { resume, command }: FinetuneOptions) {
+  if (resume === undefined || resume === false) return undefined;
+  const name = typeof resume === "string" ? resume : undefined;
+  const manifest = await findUnfinishedRun(output_dir, { name, command });
+  if (!manifest || (await readJobRecord(join(output_dir, manifest.run_id))) === undefined) return undefined;
+  return openRunFolder(output_dir, manifest);
+}
+
+/** Goes on with the training of a folder that is open, and closes it. */
+export async function goOn(folder: RunFolder, options: TrainingOptions): Promise<FinetuneResult> {
+  options.log.info(`going on with the training of run ${folder.manifest.run_id}`);
+  try {
+    return await trainIn(folder, await storedResult(folder), options);
+  } finally {
+    await folder.close();
+  }
+}
+
+async function begin(parts: Parts, options: FinetuneOptions): Promise<FinetuneResult> {
+  const { training, log, now } = options;
+  const { num_runs, continue_on_collection_error } = training.collection;
+  const held = await chooseHeldOut(parts.examples(), options.held_out);
+  const history = { builder: parts.pairs.builder, num_runs, now, log };
+  if (held.count > 0) log.info(`${held.count} examples are held out: nothing is collected from them`);
+  if (num_runs > 1) log.info(`collecting in ${num_runs} runs of the data set`);
+  const { folder, result } = await collectInto(withoutHeldOut(parts, held), {
+    ...options,
+    num_runs,
+    continue_on_failures: continue_on_collection_error,
+    async afterRun(run) {
+      const entry = await recordRun(run, history);
+      refuseEmptyRun(run, entry, num_runs, continue_on_collection_error);
+    },
+  });
+  try {
+    if (result.stopped || result.pairs === undefined) return result;
+    if (isEmpty(result.pairs)) {
+      await folder.update(completedAt(options));
+      return result;
+    }
+    return await trainIn(folder, result, { ...options, try_again: true });
+  } finally {
+    await folder.close();
+  }
+}
+
+/** The same parts without the examples that a model will be measured on; which those are is part of what went in. */
+function withoutHeldOut(parts: Parts, held: Awaited<ReturnType<typeof chooseHeldOut>>): Parts {
+  return {
+    ...parts,
+    async *examples() {
+      for await (const example of parts.examples()) if (!held.has(example.id)) yield example;
+    },
+    inputs: async () => ({ ...(await parts.inputs()), held_out: held.sha256 }),
+  };
+}
+
+function refuseEmptyRun(run: RunOfDataset, { run_number }: CollectionEntry, num_runs: number, go_on: boolean): void {
+  // Of the last one, and of the only one, the result tells by itself.
+  if (run.completed > 0 || go_on || run_number === num_runs) return;
+  throw new PairwrightError({
+    code: "collection_failed",
+    where: `run ${run_number} of ${num_runs}`,
+    what: `no example completed (${Object.entries(run.errors)
+      .map(([code, n]) => `${code} ${n}`)
+      .join(", ")})`,
+    fix: "mend that and go on with --resume; or set continue_on_collection_error: true",
+    exit_code: EXIT.some_failed,
+  });
+}
+
+/** Brings the job of this folder to its end, or as far as was asked. */
+async function trainIn(folder: RunFolder, result: CollectResult, options: TrainingOptions): Promise<FinetuneResult> {
+  const { training, clock, drain, stop, log } = options;
+  const scrub = scrubber(training.secrets);
+  const job = await jobOf(folder, options);
+  const files = {
+    training: { path: folder.path("dataset/training_file.jsonl"), rows: result.pairs?.training ?? 0 },
+    validation: { path: folder.path("dataset/validation_file.jsonl"), rows: result.pairs?.validation ?? 0 },
+  };
+  const { backend } = training;
+  try {
+    await train(files, job, { backend, wait: options.wait, clock, drain, stop, log: scrubbedLogger(log, scrub) });
+    await writeFinalMetrics(folder, job.record);
+    // Who did not wait can go on later: with this run, or with `jobs wait`.
+    await folder.update(options.wait ? completedAt(options) : { status: "interrupted" });
+    return { ...result, job: job.record };
+  } catch (error) {
+    await folder.update({ status: "interrupted" }).catch(() => undefined);
+    if (drain.aborted || stop.aborted) return { ...result, job: job.record, stopped: "drained" };
+    if (!PairwrightError.is(error)) throw error;
+    await writeFinalMetrics(folder, job.record);
+    return { ...result, job: job.record, fault: error };
+  }
+}
+
+/** The job of this folder; another attempt with the same data where the last one has ended without a model. */
+async function jobOf(folder: RunFolder, { training, clock, nonce, log, try_again }: TrainingOptions): Promise<JobFile> {
+  const { run_id } = folder.manifest;
+  const { trainer_adapter, type, backend, secrets } = training;
+  const options = { clock, scrub: scrubber(secrets) };
+  const there = await openJobFile(folder.dir, options);
+  if (there !== undefined && !(try_again && jobFault(there.record))) return there;
+  const stem = `${run_id.toLowerCase()}-${nonce}`;
+  const job = { run_id, tag: stem, trainer_adapter, type, place: backend.place };
+  if (there === undefined) return createJobFile(folder.dir, job, [], options);
+  const { tag, id, status, message, earlier } = there.record;
+  log.info(`job ${id} has ${status}: submitting another one with the same data`);
+  return createJobFile(folder.dir, job, [...earlier, { tag, id, status, message }], options);
+}
+
+/** What happened to a training, in one line. */
+export function describeJob({ id, status, progress, model, deployment, message }: JobRecord): string {
+  const percent = progress === null || status === "completed" ? "" : ` at ${progress.toFixed(1)} %`;
+  return [
+    `training job: ${id ?? "not submitted"}, ${status}${percent}${message === null ? "" : ` (${messageOf(message)})`}`,
+    ...(model === null ? [] : [`model: ${model}`]),
+    ...(deployment === null ? [] : [`deployment: ${deployment.name}, ${deployment.status}`]),
+  ].join("\n");
+}

@@ -1,0 +1,38 @@
+import type { Config } from "../../config/config.ts";
+import { usageError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+
+/** Refuses by name what `finetuning:` asks for and nothing here does, before anything is spent. */
+export function refuseSettings({ finetuning, eval: { evaluators }, file }: Config, log: Logger): void {
+  const { enabled, curriculum_learning, target_functions, target_model, num_epochs, gate, reward_function } =
+    finetuning;
+  const refuse = (key: string, what: string, fix: string) => {
+    throw usageError({ code: "not_supported", where: `${file}: finetuning.${key}`, what, fix });
+  };
+  if (!enabled) {
+    throw usageError({
+      code: "finetuning_disabled",
+      where: file,
+      what: "finetuning.enabled is false",
+      fix: "set finetuning.enabled: true, or -o finetuning.enabled true",
+    });
+  }
+  if (curriculum_learning.enabled) {
+    refuse("curriculum_learning", "a single round has no later epochs to widen the choice in", "set enabled: false");
+  }
+  if (target_functions.length !== 1 || target_functions[0] !== "<workflow>") {
+    refuse(
+      "target_functions",
+      "pairs are made of every candidate of the builder's step name, whatever function it is in",
+      'leave it at ["<workflow>"]; name the steps of the functions apart, and set ttc_step_name',
+    );
+  }
+  if (target_model) refuse("target_model", "candidates of all models are paired", "leave it out");
+  if (gate) refuse("gate", "this version measures nothing before and after a training", "leave it out");
+  if (num_epochs > 1) {
+    log.warn("finetuning.num_epochs is not used: num_runs and hyperparameters.epochs say how often");
+  }
+  if (reward_function && evaluators[reward_function.name] === undefined) {
+    refuse("reward_function", `there is no evaluator "${reward_function.name}"`, "name one of eval.evaluators");
+  }
+}

@@ -1,0 +1,153 @@
+import type { Clock } from "../../lib/clock.ts";
+import { EXIT, PairwrightError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { JobRecord } from "../../records/job.ts";
+import type { JobStatus, TrainingBackend, TrainingFiles } from "../../registry/training-backend.ts";
+import type { JobFile } from "./job-file.ts";
+import { waitForDeployment, waitForJob } from "./wait-for-job.ts";
+
+export interface TrainOptions {
+  backend: TrainingBackend;
+  /** False: submit, and come back. */
+  wait: boolean;
+  clock: Clock;
+  /** Ends the waiting, after the step under way. */
+  drain: AbortSignal;
+  /** Ends requests under way, too. */
+  stop: AbortSignal;
+  log: Logger;
+  onStatus?: ((status: JobStatus) => void) | undefined;
+}
+
+/**
+ * `submit -> wait -> deploy -> wait`, from wherever `job` stands. What happened is in `job.record` when this returns or
+ * throws. A job that failed, was cancelled or left no model is an error with exit 5, see `jobFault`.
+ */
+export async function train(files: TrainingFiles, job: JobFile, options: TrainOptions): Promise<void> {
+  const { backend, stop, log } = options;
+  if (job.record.id === null) {
+    const { id } = await backend.submit(files, job.steps(stop, log));
+    await job.update({ id, status: "pending" });
+  }
+  if (!options.wait) return;
+  if (job.record.status !== "completed" || job.record.model === null) await finishJob(job, options);
+  const fault = jobFault(job.record);
+  if (fault) throw fault;
+  if (backend.deploy_on_completion) await deploy(job, options);
+}
+
+async function finishJob(job: JobFile, { backend, clock, drain, stop, log, onStatus }: TrainOptions): Promise<void> {
+  const id = job.record.id ?? "";
+  let said = "";
+  try {
+    await waitForJob(
+      backend,
+      id,
+      async (status) => {
+        onStatus?.(status);
+        const line = describe(status);
+        if (line === said) return;
+        said = line;
+        log.info(`job ${id}: ${line}`);
+        await job.update(known(status));
+      },
+      { clock, signal: AbortSignal.any([drain, stop]), log },
+    );
+  } catch (error) {
+    if (PairwrightError.is(error) && error.code === "job_status_unknown") {
+      await job.update({ status: "unknown", message: error.what });
+    }
+    throw error;
+  }
+}
+
+/** What is known of a deployment after such an error. */
+const AFTER: Record<string, "unknown" | "failed"> = {
+  deployment_status_unknown: "unknown",
+  deployment_gone: "failed",
+};
+
+async function deploy(job: JobFile, options: TrainOptions): Promise<void> {
+  const { backend, clock, drain, stop, log } = options;
+  if (job.record.deployment?.status === "ready") return;
+  drain.throwIfAborted();
+  if (job.record.deployment?.status === "failed") {
+    // Somebody may have mended or removed what failed.
+    const { deployment: _, ...steps } = job.record.steps;
+    await job.update({ steps, deployment: null });
+  }
+  const { name } = await backend.deploy(job.record.model ?? "", job.steps(stop, log));
+  let said = "";
+  try {
+    await waitForDeployment(
+      backend,
+      name,
+      async (status) => {
+        const line = [status.backend_status, status.message].filter(Boolean).join(": ");
+        if (line === said) return;
+        said = line;
+        log.info(`deployment ${status.name}: ${line}`);
+        await job.update({ deployment: status });
+      },
+      { clock, signal: AbortSignal.any([drain, stop]), log },
+    );
+  } catch (error) {
+    const last = job.record.deployment ?? { name, backend_status: null, message: null };
+    const status = PairwrightError.is(error) ? AFTER[error.code] : undefined;
+    if (status !== undefined) await job.update({ deployment: { ...last, status } });
+    throw error;
+  }
+}
+
+function describe({ backend_status, progress, message }: JobStatus): string {
+  const percent = progress === null ? "" : `, ${progress.toFixed(1)} %`;
+  return `${backend_status}${percent}${message === null ? "" : ` (${message})`}`;
+}
+
+function known({ status, backend_status, progress, model, message, details }: JobStatus): Partial<JobRecord> {
+  return { status, backend_status, progress, model, message, details: details as JobRecord["details"] };
+}
+
+const NO_MEMORY = /out of memory|\bOOM\b|NotEnoughResources/i;
+
+/** The error of a job that ended without a model; undefined for any other. */
+export function jobFault({
+  status,
+  id,
+  model,
+  message,
+  progress,
+}: Pick<JobStatus, "model" | "message" | "progress"> & { id: string | null; status: string }):
+  | PairwrightError
+  | undefined {
+  const where = `job ${id}`;
+  const at = progress === null ? "" : ` at ${progress.toFixed(1)} %`;
+  const said = message === null ? "" : `: ${message}`;
+  const fault = (code: string, what: string, fix: string) =>
+    new PairwrightError({ code, where, what, fix, exit_code: EXIT.training_failed });
+  if (status === "cancelled") {
+    return fault("training_cancelled", `the training job was cancelled${at}${said}`, "--resume submits it once more");
+  }
+  if (status === "failed" && NO_MEMORY.test(message ?? "")) {
+    return fault(
+      "training_out_of_memory",
+      `the training job had not enough memory or GPUs${said}`,
+      "lower hyperparameters.batch_size, or set hyperparameters.finetuning_type: lora, and go on with --resume",
+    );
+  }
+  if (status === "failed") {
+    return fault(
+      "training_failed",
+      `the customization job failed${at}${said}`,
+      "see `pairwright jobs logs` and status_details in job.json; check customization_config, GPUs and dataset/training_file.jsonl; --resume submits it once more",
+    );
+  }
+  if (status === "completed" && model === null) {
+    return fault(
+      "no_output_model",
+      "the job is completed, but names no output model: there is nothing to deploy",
+      "look for the model in the platform's list of models; the job there may have saved none",
+    );
+  }
+  return undefined;
+}
