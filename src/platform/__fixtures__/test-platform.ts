@@ -14,10 +14,13 @@ export type TestPlatform = Awaited<ReturnType<typeof startTestPlatform>>;
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 
-/** A platform on any free port with a folder of its own, which goes when it stops unless it is to be kept. */
-export async function startTestPlatform(options: Partial<PlatformOptions> = {}) {
+/**
+ * A platform on any free port with a folder of its own, which goes when it stops unless it is to be kept. `start` is that
+ * of the built package where processes of its own are to start quickly.
+ */
+export async function startTestPlatform(options: Partial<PlatformOptions> = {}, start = startPlatform) {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "pairwright-platform-")));
-  const platform = await startPlatform({ port: 0, host: "127.0.0.1", log: silent, ...options, dir });
+  const platform = await start({ port: 0, host: "127.0.0.1", log: silent, ...options, dir });
   return {
     dir,
     origin: platform.origin,

@@ -33,9 +33,11 @@ export async function serve(app: Hono, { hostname, port }: { hostname: string; p
     origin: `http://${shown}:${address.port}`,
     async close(limit_ms) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      // A kept connection is idle from its last answer on, and nobody else would close it then.
+      const idle = setInterval(() => server.closeIdleConnections(), 20);
       const timer = setTimeout(() => server.closeAllConnections(), limit_ms);
       await closed;
+      clearInterval(idle);
       clearTimeout(timer);
     },
   };

@@ -1,3 +1,4 @@
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import type { TextReply } from "../../engine/generate/served-reply.ts";
@@ -99,9 +100,9 @@ async function answer(c: Context, parts: GenerationParts, context: PlatformConte
     const shown = asked.echo ? withPrompts(asked.requests, replies) : replies;
     return answerJson(outgoing, asked.form.whole(asked.head, shown));
   } catch (error) {
+    if (signal.reason !== CLIENT_LEFT) throw error;
     // Nobody reads it; the status is for the figures.
-    if (signal.reason === CLIENT_LEFT) return new Response(null, { status: 499 });
-    throw error;
+    return outgoing.headersSent ? RESPONSE_ALREADY_SENT : new Response(null, { status: 499 });
   } finally {
     done();
   }
