@@ -38,11 +38,6 @@ export class AdapterSet {
     }));
   }
 
-  /** Bytes of all adapters. */
-  get bytes(): number {
-    return this.#stacks.reduce((sum, { down, up }) => sum + down.byteLength + up.byteLength, 0);
-  }
-
   /** Copies an adapter in. Errors: `bad_adapter` with the tensor that does not fit. */
   add(adapter: LoraAdapter, where: string): LoadedAdapter {
     checkAdapter(adapter, this.#config, where);

@@ -8,7 +8,8 @@ import { randomParameters, smallConfig } from "./__fixtures__/random-model.ts";
 import { type Decoder, openDecoder } from "./decoder.ts";
 import { type Generator, type GeneratorOptions, openGenerator } from "./generator.ts";
 import { blockValues, quantizeBlocks } from "./quantize-blocks.ts";
-import type { GenerationRequest } from "./request.ts";
+import type { Completion, GenerationRequest } from "./request.ts";
+import { PROMPT_TOKENS } from "./scheduler.ts";
 
 const opened: (Decoder | Generator)[] = [];
 afterAll(() => Promise.all(opened.map((one) => one.close())));
@@ -175,21 +176,35 @@ test("the text of a request is the same in any company, whatever adapters run or
     logprobs: 1,
     ...(at % 5 === 4 ? {} : { adapter: `rank ${ranks[at % 5]}` }),
   }));
-  const expected = [];
-  for (const request of requests) {
-    const alone = await generatorOf(wide, weights, { max_batch: 1, adapters: true });
-    ranks.forEach((rank, at) => {
-      if (request.adapter === `rank ${rank}`) alone.addAdapter(request.adapter, given[at]!);
-    });
-    expected.push(await alone.generate(request));
-    await alone.close();
+  const alone = new Map<string | undefined, Generator>();
+  for (const [at, name] of [...ranks.map((rank) => `rank ${rank}`), undefined].entries()) {
+    const generator = await generatorOf(wide, weights, { max_batch: 1, adapters: true });
+    if (name !== undefined) generator.addAdapter(name, given[at]!);
+    alone.set(name, generator);
   }
+  const expected = [];
+  for (const request of requests) expected.push(await alone.get(request.adapter)!.generate(request));
   const many = await generatorOf(wide, weights, { max_batch: 7, adapters: true, threads: 2, batch_invariant: true });
   for (const [at, rank] of ranks.entries()) many.addAdapter(`rank ${rank}`, given[at]!);
   const running = requests.map((request) => many.generate(request));
   many.addAdapter("another", randomAdapter(wide, 9, { rank: 128 }));
   const made = await Promise.all(running);
   expect(made).toEqual(expected);
+});
+
+test("a prompt that is read in pieces is read with its adapter", async () => {
+  const long = smallConfig({ max_position_embeddings: 700 });
+  const adapter = randomAdapter(long, 6);
+  const prompt = Array.from({ length: 2 * PROMPT_TOKENS + 9 }, (_, at) => (at * 7) % 41);
+  const request = { prompt, max_tokens: 5, temperature: 0, logprobs: 0, n: 2 };
+  const served = await generatorOf(long, parameters, { adapters: true });
+  served.addAdapter("mine", adapter);
+  const merged = await generatorOf(long, mergeAdapter(parameters, adapter));
+  const [made, expected] = [await served.generate({ ...request, adapter: "mine" }), await merged.generate(request)];
+  const logprobs = (of: Completion[]) => of.flatMap((one) => one.logprobs!.map(({ logprob }) => logprob));
+  expect(made.map(({ token_ids }) => token_ids)).toEqual(expected.map(({ token_ids }) => token_ids));
+  expect(largestDifference(logprobs(made), logprobs(expected))).toBeLessThan(1e-4);
+  expect(largestDifference(logprobs(made), logprobs(await served.generate(request)))).toBeGreaterThan(0.01);
 });
 
 test("an adapter that is removed ends with its last request, and is unknown to new ones at once", async () => {

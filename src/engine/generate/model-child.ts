@@ -7,7 +7,9 @@ import { openTextService, type TextService, type TextServiceOptions } from "./te
 
 const turn = inTurns<Turn>(
   () => ({ pieces: [], news: [] }),
-  (gathered) => process.send?.(gathered),
+  (gathered) => {
+    if (process.connected) process.send?.(gathered);
+  },
 );
 const running = new Map<number, AbortController>();
 let service: TextService | undefined;
@@ -43,19 +45,24 @@ async function answer(call: Exclude<Call, { kind: "abort" | "close" }>): Promise
   if (call.kind === "generate") return generate(service, call);
   if (call.kind === "add_adapter") await service.addAdapter(call.name, call.dir);
   if (call.kind === "remove_adapter") await service.removeAdapter(call.name);
-  return { kind: "ready", id, facts: { context_length: service.context_length, bytes: bytesOf(service) } };
+  return { kind: "ready", id, facts: { context_length: service.context_length, bytes: await bytesOf(service) } };
 }
 
 async function open(options: TextServiceOptions): Promise<TextService> {
   const opened = await openTextService(options);
-  // The weights as they were read are garbage now, and may be larger than what is kept of them.
-  globalThis.gc?.();
   if (closing) await opened.close();
   return opened;
 }
 
-/** What the process takes now, and what the cache will take when it is full. */
-function bytesOf({ cache_bytes }: TextService): number {
+/**
+ * What the process takes now, and what the cache will take when it is full. The weights as they were read are garbage, and
+ * more than what is kept of them; what an asynchronous function held is let go a turn after its end.
+ */
+async function bytesOf({ cache_bytes }: TextService): Promise<number> {
+  for (let round = 0; round < 2; round += 1) {
+    globalThis.gc?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   return process.memoryUsage.rss() + cache_bytes;
 }
 

@@ -19,7 +19,7 @@ interface Waiting {
 export class ModelConnection {
   /** Null when it was closed, an error when it ended by itself. */
   readonly gone: Promise<Error | null>;
-  readonly #child = start();
+  readonly #child = startModel();
   readonly #where: string;
   readonly #calls: InTurns<Call[]>;
   readonly #waiting = new Map<number, Waiting>();
@@ -85,6 +85,8 @@ export class ModelConnection {
     try {
       waiting?.on_text?.(piece);
     } catch (error) {
+      // Further pieces may be in the same message.
+      this.#waiting.delete(id);
       this.#abort(id);
       waiting?.fail(error);
     }
@@ -108,7 +110,8 @@ export class ModelConnection {
   }
 }
 
-function start(): ChildProcess {
+/** Starts a process that waits for its first call. */
+export function startModel(): ChildProcess {
   const built = import.meta.url.endsWith(".js");
   return fork(new URL(built ? "./model-child.js" : "./model-child.ts", import.meta.url), {
     // Source that was not built is read by jiti, as plugins are.
@@ -123,19 +126,24 @@ function start(): ChildProcess {
 
 /** How a process ended, when all that it sent has been read. */
 function endOf(child: ChildProcess): Promise<string> {
-  const ended = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(`could not be started (${error.message})`));
-    child.once("exit", (code, signal) =>
-      resolve(
-        signal === null ? `ended with code ${code}` : `was killed by ${signal}${signal === "SIGKILL" ? KILLED : ""}`,
-      ),
-    );
+  return new Promise((resolve) => {
+    let how: string | undefined;
+    let silent = false;
+    const perhaps = () => how !== undefined && silent && resolve(how);
+    child.on("error", (error) => {
+      // There may be others, of a message that could not be sent: then its end is still to come.
+      if (child.pid === undefined) resolve(`could not be started (${error.message})`);
+    });
+    child.once("exit", (code, signal) => {
+      how =
+        signal === null ? `ended with code ${code}` : `was killed by ${signal}${signal === "SIGKILL" ? KILLED : ""}`;
+      perhaps();
+    });
+    child.once("disconnect", () => {
+      silent = true;
+      perhaps();
+    });
   });
-  const silent = new Promise<void>((resolve) => {
-    child.once("disconnect", resolve);
-    child.once("error", () => resolve());
-  });
-  return Promise.all([ended, silent]).then(([how]) => how);
 }
 
 /** SIGKILL from elsewhere is what a machine out of memory does. */

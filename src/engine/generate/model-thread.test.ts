@@ -1,4 +1,4 @@
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -7,7 +7,8 @@ import { TINY } from "../../tokens/__fixtures__/tiny-tokenizer.ts";
 import { TINY_MODEL, type TrainingPlace, trainingPlace } from "../__fixtures__/model-folder.ts";
 import { writeAdapter } from "../weights/adapter.ts";
 import type { TextPiece } from "./job.ts";
-import { ModelConnection } from "./model-connection.ts";
+import { ModelConnection, startModel } from "./model-connection.ts";
+import type { Call } from "./model-messages.ts";
 import { type ModelThread, openModelThread } from "./model-thread.ts";
 import { probeAdapter } from "./probe-adapter.ts";
 import { openTextService, type TextRequest, type TextService } from "./text-service.ts";
@@ -169,6 +170,19 @@ test("a folder that cannot be opened is that error, and nothing stays behind", a
   const late = AbortSignal.timeout(20);
   const stopped = openModelThread({ model_dir: place.model, threads: 1, max_batch: 1 }, { signal: late });
   await expect(stopped).rejects.toMatchObject({ name: "TimeoutError" });
+});
+
+test("a process that nobody is connected to any more ends by itself, also in the middle of a text", async () => {
+  const options = { model_dir: place.model, threads: 1, max_batch: 1 };
+  const child = startModel();
+  const opened = once(child, "message");
+  child.send([{ kind: "open", id: 1, options }] satisfies Call[]);
+  expect((await opened)[0]).toMatchObject({ news: [{ kind: "ready", id: 1 }] });
+  const request = { prompt: { text: "a" }, stop_token_ids: [] };
+  child.send([{ kind: "generate", id: 2, request, streams: true }] satisfies Call[]);
+  await once(child, "message");
+  child.disconnect();
+  expect(await once(child, "exit")).toEqual([0, null]);
 });
 
 test("closing ends what runs and what waits with an error", async () => {
