@@ -189,6 +189,26 @@ test("a data set that is deleted while its job waits fails that job alone", asyn
   expect((await platform.call("GET", `/v1/customization/jobs/${running.id}`)).status).toBe(404);
 });
 
+test("jobs are found by their namespace, and by that of their data set", async () => {
+  await platform.call("POST", "/v1/namespaces", { id: "elsewhere" });
+  const dataset = { name: "rows", namespace: "elsewhere", files_url: "hf://datasets/default/pairs" };
+  expect((await platform.call("POST", "/v1/datasets", dataset)).status).toBe(200);
+  const job = await create({ dataset: "elsewhere/rows", project: "p1" });
+  await platform.call("POST", `/v1/customization/jobs/${job.id}/cancel`);
+  const found = async (query: string) => {
+    const { body } = await platform.call("GET", `/v1/customization/jobs?${query}`);
+    return body.data.map(({ id }: Json) => id);
+  };
+  expect(await found("namespace=elsewhere")).toEqual([job.id]);
+  expect(await found("namespace=else")).toEqual([]);
+  expect(await found("filter[namespace]=elsewhere")).toEqual([]);
+  expect(await found("namespace=default")).toContain(job.id);
+  expect(await found("filter[project]=p1&filter[training_type]=dpo")).toEqual([job.id]);
+  expect(await found("filter[dataset]=hf://datasets/default/pairs&filter[project]=p1")).toEqual([job.id]);
+  expect(await found("filter[base_model]=local/nobody")).toEqual([]);
+  await platform.until(job.id, "cancelled");
+});
+
 test("conversations and templates of one's own are trained on; without validation files a tenth is held out", async () => {
   await platform.upload("chats", {
     "train.jsonl": jsonl(
@@ -250,7 +270,19 @@ test("a target that a client makes of an output model is brought from the Datast
     ...{ target: "default/stage@v1", max_seq_length: 128 },
     training_options: [{ training_type: "dpo", finetuning_type: "all_weights", num_gpus: 0, micro_batch_size: 1 }],
   };
-  const job = await create({ config, hyperparameters: { ...DPO, epochs: 1 } });
+  const unready = await platform.call("POST", "/v1/customization/jobs", {
+    ...{ config: { ...config, target: "default/missing" }, dataset: "default/pairs", hyperparameters: DPO },
+  });
+  expect([unready.status, unready.body.detail]).toEqual([
+    409,
+    expect.stringContaining("Target default/missing is failed"),
+  ]);
+  const long = { ...config, max_seq_length: 4096, training_precision: "bf16-mixed" };
+  const job = await create({ config: long, hyperparameters: { ...DPO, epochs: 1 } });
+  expect(job.warnings.map(({ message }: Json) => message)).toEqual([
+    "training_precision bf16-mixed is not used",
+    "max_seq_length 4096 is 128 here",
+  ]);
   await platform.until(job.id, "completed");
   expect((await platform.call("DELETE", "/v1/customization/targets/default/stage@v1")).status).toBe(200);
 });

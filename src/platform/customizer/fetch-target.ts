@@ -44,7 +44,7 @@ export function targetFetcher({ store, datastore, context }: JobParts): TargetFe
       await using model = await openModelFolder(dir);
       const { kind } = await openChatTemplate(dir);
       const { max_position_embeddings } = model.config;
-      if (move(target, "ready", { _is_chat: kind === "jinja", max_seq_length: max_position_embeddings })) return;
+      if (move(target, "ready", { _is_chat: kind === "jinja", _context_size: max_position_embeddings })) return;
     } catch (error) {
       move(target, "failed", { status_message: messageOf(error).replaceAll(`${dir}/`, "") });
     }

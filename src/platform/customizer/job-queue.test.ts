@@ -130,6 +130,22 @@ test("no more than the stated number run; the others wait in the order in which 
   expect(held).toHaveLength(4);
 });
 
+test("a job that is cancelled before its process begins never begins", async () => {
+  let begun = 0;
+  const train: Train = (job) => {
+    begun += 1;
+    return written(job);
+  };
+  const { queue, until, make } = setUp(await parts(), train);
+  const ids = [make(), make()];
+  const [id = "", next = ""] = ids;
+  await until(id, "running");
+  queue.cancel(id);
+  await until(id, "cancelled");
+  await until(next, "completed");
+  expect(begun).toBe(1);
+});
+
 test("a stop leaves a running job pending, and one that does not listen is cut off at the limit", async () => {
   const all = await parts();
   const deaf: Train = (_job, { kill }) =>

@@ -122,8 +122,11 @@ function lineOf(event: Told): { message: string; detail: string } | undefined {
       detail: `${training_rows} rows to train on, ${validation_rows} for validation${from}`,
     };
   }
-  if (event.event === "warning")
-    return { message: "Warning", detail: event.message.replace(/^.*[/\\](?=\w+_file\.jsonl:)/, "") };
+  if (event.event === "warning") {
+    // Without this machine's paths, and with the names that a client knows instead of flags.
+    const detail = event.message.replace(/^.*[/\\](?=\w+_file\.jsonl:)/, "").replace(/--(?=[a-z])/g, "");
+    return { message: "Warning", detail };
+  }
   if (event.stage === "estimate") return { message: "TrainingEstimate", detail: event.detail };
   return undefined;
 }

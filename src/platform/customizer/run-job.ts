@@ -81,7 +81,10 @@ async function trained(job: StoredJob, options: Training): Promise<TrainingResul
     const earlier = await earlierResult(output);
     if (earlier !== undefined) return earlier;
     try {
-      return await train(await trainingJob(job, options), { signal: drain, kill, on_event });
+      const training = await trainingJob(job, options);
+      // Nobody would be told of an abort that has been.
+      kill.throwIfAborted();
+      return await train(training, { signal: drain, kill, on_event });
     } catch (error) {
       // The process of a killed platform still works on it, or has just come to its end.
       const is_other = codeOf(error) === "locked" || (await earlierResult(output)) !== undefined;

@@ -70,7 +70,7 @@ function seedModel(model: BaseModel, { store, entities, context }: SeedParts): s
 }
 
 function seedTarget(model: BaseModel, store: CustomizerStore, { times, newId }: PlatformContext): StoredTarget {
-  const { namespace, base, version, dir, num_parameters, is_chat } = model;
+  const { namespace, base, version, dir, num_parameters, is_chat, context_size } = model;
   const key = { namespace, name: `${base}@${version}` };
   const there = store.targets.get(key);
   const at = times.naive();
@@ -81,6 +81,7 @@ function seedTarget(model: BaseModel, store: CustomizerStore, { times, newId }: 
     status: "ready" as const,
     _seeded: true,
     _is_chat: is_chat,
+    _context_size: context_size,
   };
   const target: StoredTarget = {
     ...(there ?? { id: newId("target"), created_at: at, custom_fields: {} }),

@@ -11,8 +11,9 @@ import type { EntityKey } from "../store/collection.ts";
 export interface StoredTarget extends CustomizationTarget {
   /** Whether it is a folder that `--models` named, not something that a client made. */
   _seeded?: boolean;
-  /** Whether the model has a chat template of its own; not known before it is there. */
+  /** Whether the model has a chat template of its own, and the tokens that it can take; not known before it is there. */
   _is_chat?: boolean;
+  _context_size?: number;
 }
 
 /** A config as it is kept; the target's facts stand beside it, so that lists can be filtered and sorted by them. */
