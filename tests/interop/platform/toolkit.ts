@@ -16,7 +16,6 @@ export interface ToolkitSettings {
   /** The model that plays. */
   model: string;
   customization_config?: string;
-  finetuning_type?: "all_weights" | "lora";
 }
 
 /** One line of the toolkit's data set: the model's side and the board with that side to move. */
@@ -30,7 +29,7 @@ export interface Game {
 export async function nat(
   env: PythonEnv,
   command: "finetune" | "eval",
-  { platform, dir, games, model, customization_config = "none", finetuning_type = "all_weights" }: ToolkitSettings,
+  { platform, dir, games, model, customization_config = "none" }: ToolkitSettings,
 ): Promise<string> {
   await mkdir(dir, { recursive: true });
   const dataset = join(dir, "games.json");
@@ -56,7 +55,6 @@ export async function nat(
       TRAINING_LLM_URL: `${platform.url}/nim/v1`,
       TRAINING_LLM_NAME: model,
       CUSTOMIZATION_CONFIG: customization_config,
-      FINETUNING_TYPE: finetuning_type,
       OUTPUT_DIR: dir,
       GAMES: dataset,
     },
