@@ -34,6 +34,16 @@ export type {
   TrajectoryBuilder,
 } from "./registry/training.ts";
 export type {
+  DeploymentStatus,
+  JobState,
+  JobStatus,
+  JobSteps,
+  Json,
+  TrainingBackend,
+  TrainingFile,
+  TrainingFiles,
+} from "./registry/training-backend.ts";
+export type {
   BoundFunction,
   Candidate,
   ChooseOptions,

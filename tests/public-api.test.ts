@@ -23,7 +23,13 @@ test("the public names are these and no others", () => {
     "trajectoryBuilderRef",
     "z",
   ]);
-  expect(Object.keys(testing).sort()).toEqual(["scriptedModel", "startModelServer"]);
+  expect(Object.keys(testing).sort()).toEqual([
+    "fakeTrainerAdapter",
+    "scriptedModel",
+    "startModelServer",
+    "stepsInMemory",
+    "trainingBackendContract",
+  ]);
 });
 
 test("the engine's names are these and no others", () => {

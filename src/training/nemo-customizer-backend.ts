@@ -1,7 +1,8 @@
+import { usageError } from "../lib/errors.ts";
 import type { TrainingBackend } from "../registry/training-backend.ts";
 import { customizerClient } from "./clients/customizer.ts";
 import { deploymentsClient } from "./clients/deployments.ts";
-import { createService } from "./clients/service.ts";
+import { createService, RefusedError } from "./clients/service.ts";
 import type { NemoCustomizerTrainerAdapterOptions } from "./nemo-customizer-options.ts";
 import type { AdapterSurroundings } from "./nemo-customizer-trainer-adapter.ts";
 import { readDeployment, serveModel } from "./nemo-deployment.ts";
@@ -15,15 +16,15 @@ import { uploadDataset } from "./nemo-upload.ts";
  */
 export function nemoCustomizerBackend(
   options: NemoCustomizerTrainerAdapterOptions,
-  { env, clock }: AdapterSurroundings,
+  { env, clock, timeout_ms }: AdapterSurroundings,
 ): TrainingBackend {
   const { entity_host, datastore_host, hf_token, namespace } = options;
   const platform = createService({
-    ...{ name: "NeMo Customizer", base_url: entity_host, clock },
+    ...{ name: "NeMo Customizer", base_url: entity_host, clock, timeout_ms },
     ...{ token: env.NGC_API_KEY?.trim() ?? "", token_name: "NGC_API_KEY" },
   });
   const datastore = createService({
-    ...{ name: "NeMo Datastore", base_url: datastore_host, clock },
+    ...{ name: "NeMo Datastore", base_url: datastore_host, clock, timeout_ms },
     ...{ token: hf_token.trim() || (env.HF_TOKEN?.trim() ?? ""), token_name: "HF_TOKEN or hf_token" },
   });
   const customizer = customizerClient(platform);
@@ -37,14 +38,13 @@ export function nemoCustomizerBackend(
       const { keep } = await uploadDataset(files, { options, platform, datastore, steps });
       return submitJob({ options, customizer, steps, keepDataset: keep });
     },
-    status: (id, signal) => readStatus(customizer, id, signal),
-    async cancel(id, signal) {
-      await customizer.cancelJob(id, signal);
-      return readStatus(customizer, id, signal);
-    },
-    async logs(id, signal) {
-      return readLogs(await customizer.logs(id, signal));
-    },
+    status: (id, signal) => ofJob(id, () => readStatus(customizer, id, signal)),
+    cancel: (id, signal) =>
+      ofJob(id, async () => {
+        await customizer.cancelJob(id, signal);
+        return readStatus(customizer, id, signal);
+      }),
+    logs: (id, signal) => ofJob(id, async () => readLogs(await customizer.logs(id, signal))),
     async list(signal) {
       const found = [];
       for await (const job of customizer.jobs(namespace, signal)) found.push(readJob(job, undefined));
@@ -57,4 +57,21 @@ export function nemoCustomizerBackend(
       datastore.close();
     },
   };
+}
+
+/** What a refusal means where a job was named: that there is none, or that it has ended. */
+async function ofJob<T>(id: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof RefusedError) || (error.status !== 404 && error.status !== 409)) throw error;
+    const is_gone = error.status === 404;
+    throw usageError({
+      code: is_gone ? "job_not_found" : "job_has_ended",
+      where: `job ${id}`,
+      what: is_gone ? "the Customizer has no such job" : error.what,
+      fix: is_gone ? "see `pairwright jobs list`" : "there is nothing to cancel; see `pairwright jobs show`",
+      cause: error,
+    });
+  }
 }

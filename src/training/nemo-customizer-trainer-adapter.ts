@@ -8,6 +8,8 @@ export interface AdapterSurroundings {
   /** Holds NGC_API_KEY and HF_TOKEN, where they are set. */
   env: Record<string, string | undefined>;
   clock: Clock;
+  /** How long one request may take; a minute unless told. */
+  timeout_ms?: number;
 }
 
 /** How rows are written for NeMo Customizer, and NeMo Microservices as the place where they become a model. */

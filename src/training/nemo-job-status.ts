@@ -24,14 +24,16 @@ export async function readStatus(customizer: CustomizerClient, id: string, signa
 export function readJob(job: KnownJob, status: KnownStatus | undefined): JobStatus {
   const details = status ?? job.status_details ?? null;
   const backend_status = status?.status ?? job.status ?? "unknown";
+  const state = STATES[backend_status.toLowerCase()] ?? "unknown";
   const percentage = (details as Partial<KnownStatus> | null)?.percentage_done;
   return {
     id: job.id,
-    status: STATES[backend_status.toLowerCase()] ?? "unknown",
+    status: state,
     backend_status,
     progress: typeof percentage === "number" && Number.isFinite(percentage) ? percentage : null,
     model: job.output_model || null,
-    message: lastDetail(details as Partial<KnownStatus> | null),
+    // Of a job that went well, the last detail is how it began.
+    message: state === "completed" ? null : lastDetail(details as Partial<KnownStatus> | null),
     details: details as Json,
   };
 }

@@ -13,6 +13,8 @@ export interface ServiceOptions {
   /** The variable or option that holds the token, for messages. */
   token_name: string;
   clock: Clock;
+  /** For one request, what a long body takes aside; a minute unless told. */
+  timeout_ms?: number | undefined;
 }
 
 export interface ServiceRequest {
@@ -66,10 +68,11 @@ const BUSY = new Set([408, 429, 500, 502, 503, 504]);
  * Calls one service, a few times where that is safe: when nothing was sent, or when the request may be repeated. Errors:
  * `platform_unreachable` and `platform_error` (exit 6), `platform_key_refused` and `platform_refused` (exit 2).
  */
-export function createService({ name, base_url, token, token_name, clock }: ServiceOptions): Service {
+export function createService(options: ServiceOptions): Service {
+  const { name, base_url, token, token_name, clock, timeout_ms: limit_ms = TIMEOUT_MS } = options;
   const http = createHttpClient({
     base_url,
-    timeout_ms: TIMEOUT_MS,
+    timeout_ms: limit_ms,
     headers: {
       Accept: "application/json",
       // The embedded platform asks clients of this name to send large files as they are.
@@ -81,7 +84,7 @@ export function createService({ name, base_url, token, token_name, clock }: Serv
   async function once(request: ServiceRequest): Promise<ServiceAnswer> {
     const { method, path, headers, accept = [], signal } = request;
     const body = encoded(request.body);
-    const timeout_ms = TIMEOUT_MS + (typeof body === "object" ? body.bytes / BYTES_PER_MS : 0);
+    const timeout_ms = limit_ms + (typeof body === "object" ? body.bytes / BYTES_PER_MS : 0);
     const response = await http.request({ method, path, headers, body, signal, timeout_ms });
     const { status } = response;
     const read = parsed(response.text);
