@@ -1,5 +1,6 @@
 import { readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { withoutCalls } from "../../datasets/formats/without-calls.ts";
 import { ByteBuffer } from "../../lib/byte-sink.ts";
 import { PairwrightError } from "../../lib/errors.ts";
 import { type Key, keyOfHex } from "../../lib/key-table.ts";
@@ -119,9 +120,9 @@ export class RowMaker {
       count(made.skipped, pair);
       return;
     }
-    const { format, allow_loss } = this.#options;
-    const { row, lost } = format.row(pair.pair, this.#options);
-    const all = pair.lost.length === 0 ? lost : [...pair.lost, ...lost];
+    const { allow_loss } = this.#options;
+    const { row, lost } = this.#row(pair);
+    const all = pair.lost.length === 0 ? lost : [...new Set([...pair.lost, ...lost])];
     if (all.includes("tool_calls") && !allow_loss) made.refused ??= this.#nameOf(couple.chosen);
     if (pair.lost.includes("turns") && !allow_loss) {
       count(made.skipped, "several_turns");
@@ -134,6 +135,17 @@ export class RowMaker {
     for (const name of all) count(made.lost, name);
     (couple.side === "training" ? this.#training : this.#validation).write(`${JSON.stringify(row)}\n`);
     addFacts(made, pair, couple);
+  }
+
+  /** The row of a pair; where calls may be dropped, and are in the way, that of what is said beside them. */
+  #row({ pair }: MadePair): ReturnType<DatasetFormat["row"]> {
+    const { format, allow_loss } = this.#options;
+    const written = format.row(pair, this.#options);
+    if (written.row !== null || !allow_loss || !written.lost.includes("tool_calls")) return written;
+    const texts = withoutCalls(pair);
+    if (texts === undefined) return written;
+    const { row, lost } = format.row(texts, this.#options);
+    return { row, lost: row === null ? lost : [...lost, "tool_calls"] };
   }
 
   #pairOf(couple: PlacedCouple): MadePair | string {
