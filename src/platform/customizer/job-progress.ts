@@ -79,7 +79,8 @@ function withPoints(
 
 /** What a job that goes on from an earlier step does again takes the place of what it did before. */
 function withPoint(points: readonly MetricPoint[], point: MetricPoint): MetricPoint[] {
-  const kept = points.filter(({ step }) => step < point.step);
+  const last = points.at(-1)?.step ?? -1;
+  const kept = last < point.step ? points : points.filter(({ step }) => step < point.step);
   const thinned = kept.length < MOST_POINTS ? kept : kept.filter((_, index) => index % 2 === 0);
   return [...thinned, point];
 }
