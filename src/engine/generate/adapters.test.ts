@@ -6,7 +6,7 @@ import { LINEAR_MODULES, type LinearModule, type Parameters, sizeOf, type Tensor
 import { plainForward } from "./__fixtures__/plain-forward.ts";
 import { randomParameters, smallConfig } from "./__fixtures__/random-model.ts";
 import { type Decoder, openDecoder } from "./decoder.ts";
-import { type Generator, type GeneratorOptions, openGenerator } from "./generator.ts";
+import { type Generator, type GeneratorOptions, openGenerator, rowsAreIndependent } from "./generator.ts";
 import { blockValues, quantizeBlocks } from "./quantize-blocks.ts";
 import type { Completion, GenerationRequest } from "./request.ts";
 import { PROMPT_TOKENS } from "./scheduler.ts";
@@ -37,6 +37,8 @@ function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   expect(a.length).toBe(b.length);
   return Array.from(a).reduce((most, value, at) => Math.max(most, Math.abs(value - b[at]!)), 0);
 }
+
+const SMALL = { weights: "f32", rows: 12, length: 32, adapters: true } as const;
 
 const TEXTS = [
   [3, 17, 5, 5, 40, 0],
@@ -191,6 +193,23 @@ test("the text of a request is the same in any company, whatever adapters run or
   const made = await Promise.all(running);
   expect(made).toEqual(expected);
 });
+
+// Elsewhere rows may have to run one by one, which `batch_invariant` finds out.
+test.runIf(process.arch === "x64")(
+  "rows with adapters can be computed together, on one thread and on two",
+  async () => {
+    const wide = smallConfig({ hidden_size: 1088, num_hidden_layers: 1 });
+    const weights = randomParameters(wide, 3, 0.1);
+    const given = [16, 128].map((rank, at) => randomAdapter(wide, at, { rank }));
+    for (const threads of [1, 2]) {
+      const decoder = await openDecoder({ ...SMALL, config: wide, parameters: weights, threads });
+      opened.push(decoder);
+      for (const adapter of given.map((one) => decoder.adapters!.add(one, "adapter"))) {
+        expect(await rowsAreIndependent(decoder, 12, adapter)).toBe(true);
+      }
+    }
+  },
+);
 
 test("a prompt that is read in pieces is read with its adapter", async () => {
   const long = smallConfig({ max_position_embeddings: 700 });
