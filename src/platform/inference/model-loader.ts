@@ -1,8 +1,22 @@
-import { openModelThread } from "../../engine/generate/model-thread.ts";
+import { type ModelThread, openModelThread } from "../../engine/generate/model-thread.ts";
 import { openModelFolder } from "../../engine/weights/model-folder.ts";
 import { type Checkout, openModelFiles } from "./model-files.ts";
-import type { ModelLoader } from "./model-pool.ts";
-import { servingSettings } from "./serving-settings.ts";
+import type { ModelSource } from "./model-names.ts";
+import { type ServingSettings, servingSettings } from "./serving-settings.ts";
+
+/** How models are got at. */
+export interface ModelLoader {
+  /** Says what a model will take, then opens it when `makeRoom` has made room for that. */
+  open(source: ModelSource, options: OpenOptions): Promise<{ thread: ModelThread; settings: ServingSettings }>;
+  addAdapter(thread: ModelThread, name: string, source: ModelSource): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Whether it takes adapters, which costs a seventh of its speed. */
+  adapters: boolean;
+  makeRoom(bytes: number): Promise<void>;
+  signal: AbortSignal;
+}
 
 /** Opens models in processes of their own. `scratch`: a folder for what is laid out while a model is read. */
 export function modelLoader(options: { checkout: Checkout; scratch: string; memory_bytes: number }): ModelLoader {

@@ -3,7 +3,7 @@ import type { ModelThread } from "../../../engine/generate/model-thread.ts";
 import type { TextReply } from "../../../engine/generate/served-reply.ts";
 import type { TextRequest } from "../../../engine/generate/text-service.ts";
 import type { ModelSource, ServedModel } from "../model-names.ts";
-import type { ModelLoader } from "../model-pool.ts";
+import type { ModelLoader } from "../model-loader.ts";
 
 /** A request that a fake model works on. */
 export interface Working {
