@@ -18,7 +18,9 @@ const hub = (major: RegExp): Suite => ({
   job: () => ({ namespace: "hub-ns", seed: 1 }),
 });
 
-describeSuites("huggingface_hub 0.36", await pythonEnv("requirements-hub-0.txt"), [hub(/^0\.36\./)]);
+describeSuites("huggingface_hub 0.36", await pythonEnv("requirements-hub-0.txt"), [hub(/^0\.36\./)], {
+  token: "the-token-of-this-test",
+});
 describeSuites("huggingface_hub 1", await pythonEnv("requirements-toolkit.txt"), [hub(/^1\./)]);
 describeSuites("huggingface_hub 2 and datasets", await pythonEnv("requirements.txt"), [
   hub(/^2\./),

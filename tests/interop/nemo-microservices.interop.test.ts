@@ -2,7 +2,9 @@ import { BASE_MODEL } from "./platform/platform-process.ts";
 import { describeSuites } from "./platform/suite.ts";
 import { pythonEnv } from "./python-env.ts";
 
-describeSuites("nemo-microservices 1.5", await pythonEnv("requirements-toolkit.txt"), [
+const found = await pythonEnv("requirements-toolkit.txt");
+
+describeSuites("nemo-microservices 1.5", found, [
   {
     script: "entity_client.py",
     versions: { "nemo-microservices": /^1\.5\./ },
@@ -42,3 +44,10 @@ describeSuites("nemo-microservices 1.5", await pythonEnv("requirements-toolkit.t
     },
   },
 ]);
+
+const guarded = {
+  script: "guarded_client.py",
+  versions: { "nemo-microservices": /^1\.5\./ },
+  sections: { services: 6, hub: 6 },
+};
+describeSuites("nemo-microservices 1.5 where a token is needed", found, [guarded], { token: "the-token-of-this-test" });

@@ -24,6 +24,7 @@ export async function runConformance(env: PythonEnv, script: string, job: object
       env: {
         HF_HUB_OFFLINE: "0",
         HF_DATASETS_OFFLINE: "0",
+        TRANSFORMERS_OFFLINE: "0",
         HF_HOME: join(dir, "hf"),
         PYTHONDONTWRITEBYTECODE: "1",
         NO_PROXY: "127.0.0.1",

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { PythonEnv } from "../python-env.ts";
+import type { PythonFound } from "../python-env.ts";
 import { type ConformanceReport, runConformance, tell } from "./conformance.ts";
 import { type RunningPlatform, startRunningPlatform } from "./platform-process.ts";
 
@@ -13,16 +13,20 @@ export interface Suite {
   job?: (platform: RunningPlatform) => object | Promise<object>;
 }
 
-/** Tests that run these scripts, one after the other, against one platform of their own; a section is a test. */
+/**
+ * Tests that run these scripts, one after the other, against one platform of their own; a section is a test. With a token
+ * the platform asks for it.
+ */
 export function describeSuites(
   client: string,
-  { env, skip }: { env: PythonEnv | null; skip: string | null },
+  { env, skip }: PythonFound,
   suites: readonly Suite[],
+  { token }: { token?: string } = {},
 ): void {
   describe.skipIf(env === null)(`${client} ${skip ?? ""}`, () => {
     let platform: RunningPlatform;
     beforeAll(async () => {
-      platform = await startRunningPlatform();
+      platform = await startRunningPlatform(token === undefined ? [] : ["--token", token]);
     });
     afterAll(() => platform?.[Symbol.asyncDispose]());
 
@@ -31,7 +35,7 @@ export function describeSuites(
       beforeAll(async () => {
         if (env === null) return;
         const before = platform.calls.length;
-        report = await runConformance(env, script, { url: platform.url, ...(await job?.(platform)) });
+        report = await runConformance(env, script, { url: platform.url, token, ...(await job?.(platform)) });
         tell(script, report, platform.calls.slice(before));
       });
       test.each(Object.entries(sections))("%s", (name, least) => {
