@@ -200,6 +200,17 @@ test("a stale socket is replaced once: a reset of the fresh one is an error", as
   expect(connections()).toBe(2);
 });
 
+test("what is to be sent once never goes out on a kept socket", async () => {
+  const { base_url, connections } = await resettingServer(() => true);
+  const http = client({ base_url });
+  await http.request({ method: "POST", path: "/", body: "{}" });
+
+  const second = await http.request({ method: "POST", path: "/", body: "{}", once: true });
+
+  expect(second.text).toBe("ok");
+  expect(connections()).toBe(2);
+});
+
 test("a reset on a new socket is not tried again here", async () => {
   const { base_url, connections } = await resettingServer(() => false);
 

@@ -42,6 +42,8 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** Instead of the client's. */
   timeout_ms?: number | undefined;
+  /** Never sent twice: it gets a connection of its own, which cannot turn out to be dead. */
+  once?: boolean | undefined;
 }
 
 /** Any answer, whatever its status. Redirects are not followed. */
@@ -57,8 +59,8 @@ export interface HttpClient {
   readonly endpoint: string;
   /**
    * One request, one whole answer, or an HttpError. The signal's abort rejects with the signal's own reason. A kept
-   * socket that turns out dead before an answer began is replaced by a fresh one, once, unseen: meant for requests
-   * that may be sent twice.
+   * socket that turns out dead before an answer began is replaced by a fresh one, once, unseen: for requests that may
+   * not be sent twice there is `once`.
    */
   request(request: HttpRequest): Promise<HttpResponse>;
   /** Ends every socket, also those of requests under way, so that the process can exit. */
@@ -101,7 +103,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         endpoint,
         timeout_ms: request.timeout_ms ?? timeout_ms,
         max_response_bytes,
-        send: (fresh) => send(request, fresh ? single : pool, (error) => exchange.abort(error)),
+        send: (fresh) =>
+          send(request, fresh || request.once === true ? single : pool, (error) => exchange.abort(error)),
         resolve,
         reject,
         onSettled: (settled) => {

@@ -18,7 +18,7 @@ export type KnownJob = z.output<typeof KnownJob>;
 export const KnownStatus = z.looseObject({
   status: z.string(),
   percentage_done: z.number().nullish(),
-  status_logs: z.array(z.looseObject({ message: z.string().nullish(), detail: z.unknown() })).nullish(),
+  status_logs: z.array(z.looseObject({ message: z.string().nullish(), detail: z.unknown().optional() })).nullish(),
 });
 export type KnownStatus = z.output<typeof KnownStatus>;
 

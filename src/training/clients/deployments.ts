@@ -8,7 +8,7 @@ const DEPLOYMENTS = "/v1/deployment/model-deployments";
 export const KnownDeployment = z.looseObject({
   name: z.string().nullish(),
   /** `ns/name`, or the config itself. */
-  config: z.unknown(),
+  config: z.unknown().optional(),
   status_details: z.looseObject({ status: z.string(), description: z.string().nullish() }).nullish(),
 });
 export type KnownDeployment = z.output<typeof KnownDeployment>;

@@ -82,10 +82,10 @@ export function createService(options: ServiceOptions): Service {
   });
 
   async function once(request: ServiceRequest): Promise<ServiceAnswer> {
-    const { method, path, headers, accept = [], signal } = request;
+    const { method, path, headers, accept = [], signal, repeatable = method === "GET" } = request;
     const body = encoded(request.body);
     const timeout_ms = limit_ms + (typeof body === "object" ? body.bytes / BYTES_PER_MS : 0);
-    const response = await http.request({ method, path, headers, body, signal, timeout_ms });
+    const response = await http.request({ method, path, headers, body, signal, timeout_ms, once: !repeatable });
     const { status } = response;
     const read = parsed(response.text);
     if ((status >= 200 && status < 300) || accept.includes(status)) return { ...response, body: read };
