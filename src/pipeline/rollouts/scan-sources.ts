@@ -32,7 +32,7 @@ export interface ScannedSources {
   warnings: string[];
 }
 
-/** Each file with its reader: the one that was named, else the first that knows the file's first rows. */
+/** Each file with its reader: the one that was named, else the one that knows most of the file's first rows. */
 export async function withReaders(
   files: readonly SourceFile[],
   readers: NamedReaders,
@@ -67,7 +67,12 @@ async function guess(
   });
   // No row at all is for the scan to tell, line by line.
   if (rows.length === 0) return readers[0];
-  const found = readers.find(({ reader }) => reader.recognises(rows));
+  let found: NamedReaders[number] | undefined;
+  let most = 0;
+  for (const known of readers) {
+    const own = rows.filter((row) => known.reader.recognises([row])).length;
+    if (own > most) [found, most] = [known, own];
+  }
   if (found !== undefined) return found;
   const [first] = rows;
   const keys = isObject(first) ? `objects with the keys ${Object.keys(first).slice(0, 12).join(", ")}` : typeof first;
