@@ -86,12 +86,11 @@ test("a stop lets the step end; the job waits, resumable, and goes on at the nex
   expect(await second.stop()).toBe(0);
 }, 60_000);
 
-test("the training process killed from outside fails its job with the reason, and the next one runs", async () => {
+test("the training process killed from outside fails its job with the reason", async () => {
   await using place = await trainingPlace();
   const platform = await start(place);
   await platform.upload("pairs", { "training/training_file.jsonl": jsonl(someRows()) });
   const job = await create(platform, { ...HYPERPARAMETERS, epochs: 2000 });
-  const next = await create(platform, { ...HYPERPARAMETERS, epochs: 1 });
   await steps(platform, job.id, 3);
   const lock = await readFile(join(platform.data, "jobs", job.id, "output.training", "lock"), "utf8");
   process.kill(Number(lock.split(" ")[0]), "SIGKILL");
@@ -102,6 +101,5 @@ test("the training process killed from outside fails its job with the reason, an
   });
   const logs = await platform.call("GET", `/v1/customization/jobs/${job.id}/container-logs`);
   expect(logs.body.error.exception_type).toBe("training_died");
-  await platform.until(next.id, "completed");
   expect(await platform.stop()).toBe(0);
 }, 60_000);

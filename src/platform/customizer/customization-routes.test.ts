@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { trainingPlace } from "../../engine/__fixtures__/model-folder.ts";
 import { startTestPlatform } from "../__fixtures__/test-platform.ts";
@@ -145,18 +144,22 @@ test("a job is refused for what it names, and nothing of it is kept", async () =
   expect((await call("GET", "/v1/models?filter[base_model]=meta/llama")).body.data).toHaveLength(1);
 });
 
-test("a start without a folder switches its target off, and one with it on again", async () => {
-  const first = await platform(["tiny", "other"]);
+test("a start without a folder switches its target off, and one with it on again; what a client changed stays", async () => {
+  const first = await platform(["tiny", "other", "third"]);
+  await first.call("PATCH", "/v1/customization/targets/local/third@v1.0.0", { enabled: false });
+  await first.call("PATCH", "/v1/customization/configs/local/tiny@v1.0.0+CPU", { max_seq_length: 64 });
   await first.stop({ keep: true });
   undo.pop();
-  const second = await startTestPlatform({ dir: first.dir, models: [`tiny=${join(first.model)}`] });
+  const models = (...names: string[]) => names.map((name) => `${name}=${first.model}`);
+  const second = await startTestPlatform({ dir: first.dir, models: models("tiny", "third") });
   const enabled = (await second.call("GET", "/v1/customization/targets?filter[enabled]=true")).body.data;
   expect(enabled.map(({ name }: { name: string }) => name)).toEqual(["tiny@v1.0.0"]);
-  expect((await second.call("GET", "/v1/customization/configs")).body.pagination.total_results).toBe(2);
+  expect((await second.call("GET", "/v1/customization/configs")).body.pagination.total_results).toBe(3);
   await second.stop({ keep: true });
-  const third = await startTestPlatform({ dir: first.dir, models: [`tiny=${first.model}`, `other=${first.model}`] });
+  const third = await startTestPlatform({ dir: first.dir, models: models("tiny", "other", "third") });
   undo.push(() => third.stop());
   expect((await third.call("GET", "/v1/customization/targets?filter[enabled]=true")).body.data).toHaveLength(2);
+  expect((await third.call("GET", "/v1/customization/configs/local/tiny@v1.0.0+CPU")).body.max_seq_length).toBe(64);
 });
 
 test("the base models of the package's examples are there when no folder is named", async () => {

@@ -25,7 +25,7 @@ export function seedModels(models: readonly BaseModel[], parts: SeedParts): void
   }
   for (const target of store.targets.all()) {
     if (target._seeded && target.enabled && !named.has(fullName(target))) {
-      putTarget(store, { ...target, enabled: false, updated_at: parts.context.times.naive() });
+      putTarget(store, { ...target, enabled: false, _gone: true, updated_at: parts.context.times.naive() });
     }
   }
 }
@@ -50,9 +50,8 @@ function seedModel(model: BaseModel, { store, entities, context }: SeedParts): s
     ...factsOfTarget(target, fullName(target)),
     _seeded: true,
   };
+  // What a client changed about it stays.
   if (there === undefined) store.configs.insert(config, fresh);
-  else if (there._seeded)
-    store.configs.put(config, { ...there, max_seq_length: context_size, ...factsOfTarget(target, fullName(target)) });
   const spec = { num_parameters, context_size, num_virtual_tokens: 0, is_chat: model.is_chat };
   const entity = { namespace, name: base };
   const artifact = {
@@ -75,11 +74,12 @@ function seedTarget(model: BaseModel, store: CustomizerStore, { times, newId }: 
   const there = store.targets.get(key);
   const at = times.naive();
   const facts = {
-    enabled: true,
+    enabled: there === undefined || there._gone === true || there.enabled,
     model_path: dir,
     num_parameters,
     status: "ready" as const,
     _seeded: true,
+    _gone: false,
     _is_chat: is_chat,
     _context_size: context_size,
   };

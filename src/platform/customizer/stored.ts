@@ -11,6 +11,8 @@ import type { EntityKey } from "../store/collection.ts";
 export interface StoredTarget extends CustomizationTarget {
   /** Whether it is a folder that `--models` named, not something that a client made. */
   _seeded?: boolean;
+  /** Whether it was switched off because the newest start names it no more. */
+  _gone?: boolean;
   /** Whether the model has a chat template of its own, and the tokens that it can take; not known before it is there. */
   _is_chat?: boolean;
   _context_size?: number;
