@@ -21,13 +21,11 @@ export interface PromptEncoder {
 
 export interface PromptEncoderOptions {
   vocab_size: number;
-  /** Whether the folder must have a chat template; without `none`, its end token ends a text. */
+  /** Whether the folder must have a chat template. With `none` it is not read, and only the tokenizer's own end tokens end a text. */
   template: "required" | "optional" | "none";
 }
 
-/**
- * Reads a folder's tokenizer and its chat template. Errors: those of reading them, and `vocabulary_mismatch`.
- */
+/** Reads a folder's tokenizer and its chat template. Errors: those of reading them, and `vocabulary_mismatch`. */
 export async function openPromptEncoder(dir: string, options: PromptEncoderOptions): Promise<PromptEncoder> {
   const tokenizer = await openTokenizer(dir);
   checkVocabulary(tokenizer, { vocab_size: options.vocab_size, where: dir });
