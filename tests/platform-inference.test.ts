@@ -133,7 +133,7 @@ test("a client that leaves frees its place in the batch, streaming or not", asyn
 
 test("when too much waits, requests are told to come back, and those that were taken end", async () => {
   const asked = await Promise.allSettled(
-    Array.from({ length: 60 }, () => client.chat.completions.create({ ...long, max_tokens: 100, n: 5 })),
+    Array.from({ length: 60 }, () => client.chat.completions.create({ ...long, max_tokens: 40, n: 5 })),
   );
   const turned_away = asked.filter(({ status }) => status === "rejected") as PromiseRejectedResult[];
 

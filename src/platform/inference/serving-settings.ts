@@ -22,8 +22,8 @@ const SMALL = 4_000_000;
 const LEAST_LENGTH = 256;
 
 /**
- * Settings for a model where all models together may take `memory_bytes`. A quarter of it is for keys and values: first
- * the batch gives way, then the length.
+ * Settings for a model where all models together may take `memory_bytes`. Half of it is for keys and values: first the
+ * batch gives way, then the length.
  */
 export function servingSettings(config: ModelConfig, memory_bytes: number): ServingSettings {
   const weights = parameterCount(config);
@@ -31,8 +31,8 @@ export function servingSettings(config: ModelConfig, memory_bytes: number): Serv
   let max_batch = small ? 128 : 32;
   let max_length = config.max_position_embeddings;
   const cache = () => cacheBytes(config, rowsNeeded(max_batch, max_length), max_length);
-  while (cache() > memory_bytes / 4 && max_batch > 4) max_batch /= 2;
-  while (cache() > memory_bytes / 4 && max_length > LEAST_LENGTH) max_length = Math.ceil(max_length / 2);
+  while (cache() > memory_bytes / 2 && max_batch > 4) max_batch /= 2;
+  while (cache() > memory_bytes / 2 && max_length > LEAST_LENGTH) max_length = Math.ceil(max_length / 2);
   // The weights as they were read, and as they are served.
   const bytes = 8 * weights + cache() + PROCESS_BYTES;
   return { threads: small ? 1 : availableParallelism(), max_batch, max_length, bytes };
