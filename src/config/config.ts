@@ -45,6 +45,8 @@ export interface Config {
   finetuning: Omit<Finetuning, "output_dir"> & { output_dir: string };
   split: Split;
   platform?: Platform;
+  /** Where trained models are served: `CUSTOMIZER_NIM_URL`, which is the platform's where there is one. */
+  nim_url?: string;
   /** Addresses of the file that the platform's took the place of. */
   replaced: Replacement[];
   plugins: LoadedPlugin[];

@@ -73,7 +73,8 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Co
       layers.files.map((name) => display(name, cwd)),
     );
   }
-  return { ...assembled(layers, checked, plugins, secrets), replaced };
+  const nim_url = env.CUSTOMIZER_NIM_URL;
+  return { ...assembled(layers, checked, plugins, secrets), replaced, ...(nim_url && { nim_url }) };
 }
 
 /** The environment with the platform's address in it, and what the address replaced, where the file asks for a platform. */

@@ -37,6 +37,7 @@ export async function beginRun(parts: Parts, options: RunOptions, examples: numb
     node_version: process.versions.node,
     started_at: new Date(options.now()).toISOString(),
     ...asked,
+    ...(options.plan && { plan: options.plan }),
     inputs,
     outputs: {},
     asked: { examples },

@@ -10,8 +10,18 @@ import { type CollectResult, collectInto } from "./collect.ts";
 import { completedAt } from "./evaluate.ts";
 import { type CollectionEntry, recordRun } from "./finetune/collection-history.ts";
 import { writeFinalMetrics } from "./finetune/final-metrics.ts";
-import { chooseHeldOut } from "./finetune/held-out.ts";
+import { chooseHeldOut, type HeldOut } from "./finetune/held-out.ts";
 import { createJobFile, type JobFile, openJobFile, readJobRecord } from "./finetune/job-file.ts";
+import {
+  type Judged,
+  judgeIn,
+  type Measuring,
+  measureIn,
+  type Plan,
+  planOf,
+  refuseOtherPlan,
+  writtenPlan,
+} from "./finetune/measuring.ts";
 import { storedResult } from "./finetune/stored-result.ts";
 import { jobFault, train } from "./finetune/train.ts";
 import { isEmpty } from "./pairs/build-pairs.ts";
@@ -27,6 +37,8 @@ export interface TrainingOptions extends Pick<RunOptions, "drain" | "stop" | "lo
   /** Submits another job with the same data where the last one ended without a model. */
   try_again: boolean;
   clock: Clock;
+  /** Measuring comes after it: the run is not over when the job is. */
+  measures?: boolean;
   /** A few characters that no other run has: names at a backend are shared with other machines. */
   nonce: string;
 }
@@ -34,9 +46,11 @@ export interface TrainingOptions extends Pick<RunOptions, "drain" | "stop" | "lo
 export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_again"> {
   /** Share of the examples that nothing is collected from. */
   held_out: number;
+  /** Absent: the model is measured neither before nor after. */
+  measuring?: Measuring | undefined;
 }
 
-export interface FinetuneResult extends CollectResult {
+export interface FinetuneResult extends CollectResult, Partial<Judged> {
   /** Absent when nothing was submitted. */
   job?: JobRecord;
   /** Why there is no model, where that is so. */
@@ -51,8 +65,16 @@ export async function finetune(parts: Parts, options: FinetuneOptions): Promise<
   const lock = await lockOutput(parts.output_dir);
   try {
     const started = await trainingUnderWay(parts.output_dir, options);
-    if (started) return await goOn(started, { ...options, try_again: true });
-    return await begin(parts, options);
+    const held = await chooseHeldOut(parts.examples(), options.held_out);
+    const plan = options.measuring && (await planOf(parts, held, options.measuring));
+    if (!started) return await begin(parts, held, plan, options);
+    options.log.info(`going on with the training of run ${started.manifest.run_id}`);
+    try {
+      if (plan) refuseOtherPlan(started, plan);
+      return await trainAndMeasure(started, await storedResult(started), parts, plan, options);
+    } finally {
+      await started.close();
+    }
   } finally {
     await lock.release();
   }
@@ -77,21 +99,29 @@ async function trainingUnderWay(output_dir: string, { resume, command }: Finetun
 export async function goOn(folder: RunFolder, options: TrainingOptions): Promise<FinetuneResult> {
   options.log.info(`going on with the training of run ${folder.manifest.run_id}`);
   try {
-    return await trainIn(folder, await storedResult(folder), options);
+    const measures = folder.manifest.plan !== undefined;
+    const trained = await trainIn(folder, await storedResult(folder), { ...options, measures });
+    if (measures && options.wait && !trained.fault) options.log.info("finetune --resume measures the model");
+    return trained;
   } finally {
     await folder.close();
   }
 }
 
-async function begin(parts: Parts, options: FinetuneOptions): Promise<FinetuneResult> {
+async function begin(
+  parts: Parts,
+  held: HeldOut,
+  plan: Plan | undefined,
+  options: FinetuneOptions,
+): Promise<FinetuneResult> {
   const { training, log, now } = options;
   const { num_runs, continue_on_collection_error } = training.collection;
-  const held = await chooseHeldOut(parts.examples(), options.held_out);
   const history = { builder: parts.pairs.builder, num_runs, now, log };
   if (held.count > 0) log.info(`${held.count} examples are held out: nothing is collected from them`);
   if (num_runs > 1) log.info(`collecting in ${num_runs} runs of the data set`);
   const { folder, result } = await collectInto(withoutHeldOut(parts, held), {
     ...options,
+    plan: plan && writtenPlan(plan),
     num_runs,
     continue_on_failures: continue_on_collection_error,
     async afterRun(run) {
@@ -105,10 +135,40 @@ async function begin(parts: Parts, options: FinetuneOptions): Promise<FinetuneRe
       await folder.update(completedAt(options));
       return result;
     }
-    return await trainIn(folder, result, { ...options, try_again: true });
+    return await trainAndMeasure(folder, result, parts, plan, options);
   } finally {
     await folder.close();
   }
+}
+
+/** Measures the policy, trains it, and measures what came of it over the same examples with the same seeds. */
+async function trainAndMeasure(
+  folder: RunFolder,
+  result: CollectResult,
+  parts: Parts,
+  plan: Plan | undefined,
+  options: FinetuneOptions,
+): Promise<FinetuneResult> {
+  const { measuring, log } = options;
+  const training = { ...options, try_again: true };
+  if (!measuring || !plan || !options.wait) return trainIn(folder, result, training);
+  const measure = { ...options, plan, measuring };
+  const before = await measureIn(folder, "before", null, measure);
+  if (before === undefined) return { ...result, stopped: "drained" };
+  const trained = await trainIn(folder, result, { ...training, measures: true });
+  const { job } = trained;
+  if (trained.fault || trained.stopped || !job?.model) return { ...trained, before };
+  if (job.deployment?.status !== "ready") {
+    log.warn("the trained model is not measured, since it is not deployed: set deploy_on_completion: true");
+    await folder.update(completedAt(options));
+    return { ...trained, before };
+  }
+  const after = await measureIn(folder, "after", job.model, measure);
+  if (after === undefined) return { ...trained, before, stopped: "drained" };
+  const evaluators = Object.keys(parts.evaluators);
+  const judged = await judgeIn(folder, { before, after }, { plan, seed: options.seed, evaluators });
+  await folder.update(completedAt(options));
+  return { ...trained, ...judged };
 }
 
 /** The same parts without the examples that a model will be measured on; which those are is part of what went in. */
@@ -150,7 +210,8 @@ async function trainIn(folder: RunFolder, result: CollectResult, options: Traini
     await train(files, job, { backend, wait: options.wait, clock, drain, stop, log: scrubbedLogger(log, scrub) });
     await writeFinalMetrics(folder, job.record);
     // Who did not wait can go on later: with this run, or with `jobs wait`.
-    await folder.update(options.wait ? completedAt(options) : { status: "interrupted" });
+    const over = options.wait && !options.measures;
+    await folder.update(over ? completedAt(options) : { status: "interrupted" });
     return { ...result, job: job.record };
   } catch (error) {
     await folder.update({ status: "interrupted" }).catch(() => undefined);

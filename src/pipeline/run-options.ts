@@ -1,4 +1,5 @@
 import type { Logger } from "../lib/log.ts";
+import type { RunManifest } from "../records/manifest.ts";
 import type { Progress } from "./play-examples.ts";
 import type { RunFolder } from "./run-folder.ts";
 
@@ -36,6 +37,8 @@ export interface RunOptions {
   /** Score what the data set holds; run nothing. */
   skip_workflow?: boolean;
   skip_completed_entries?: boolean;
+  /** Goes into the manifest before anything is played. */
+  plan?: RunManifest["plan"];
   /** As typed, without anything secret; a run is not resumed with another. */
   endpoint?: string | undefined;
   result_json_path?: string | undefined;

@@ -19,6 +19,15 @@ export const RunManifest = z.strictObject({
   /** Flags that decide what a record holds: where the workflow ran, which part of its result was kept. */
   options: z.record(z.string(), z.union([z.string(), z.boolean()])).default({}),
   shard: z.strictObject({ index: z.int().positive(), of: z.int().positive() }).optional(),
+  /** How a trained model is judged: settled before anything is collected. */
+  plan: z
+    .strictObject({
+      metric: z.string(),
+      criteria: z.strictObject({ min_gain: z.number(), confidence: z.number(), min_n: z.int() }),
+      llm: z.string(),
+      held_out: z.strictObject({ examples: z.int().nonnegative(), sha256: z.string() }),
+    })
+    .optional(),
   /** SHA-256 of what went in, by name: config, dataset, plugins. */
   inputs: z.record(z.string(), z.string()),
   /** SHA-256 of what came out, by file name. */

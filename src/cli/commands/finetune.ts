@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { systemClock } from "../../lib/clock.ts";
 import { EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import { assembleTraining, type TrainingParts } from "../../pipeline/assemble-training.ts";
+import { describeJudged } from "../../pipeline/describe-judged.ts";
 import { describePairs } from "../../pipeline/describe-result.ts";
 import { stoppedError } from "../../pipeline/evaluate.ts";
 import { refuseSettings } from "../../pipeline/finetune/refuse-settings.ts";
@@ -11,6 +12,7 @@ import { describeJob, type FinetuneResult, finetune } from "../../pipeline/finet
 import { type Loaded, runCollecting } from "../collecting.ts";
 import type { CommandRun } from "../command.ts";
 import { jobFacts } from "../job-facts.ts";
+import { measuringOf } from "../measuring-of.ts";
 
 export const FINETUNE_USES = [
   "llms",
@@ -38,13 +40,15 @@ export const run: CommandRun = async (input) => {
         training = assembleTraining(config, terminal, builtins.secrets);
         return config.finetuning.output_dir;
       },
-      perform(parts, options, { config, flags }) {
+      perform(parts, options, loaded) {
+        const { config, flags } = loaded;
         if (training === undefined) throw new TypeError("nothing was prepared");
         return finetune(parts, {
           ...options,
           training,
           wait: flags.wait !== false && training.wait_for_completion,
           held_out: flags.validationDataset === undefined ? config.finetuning.held_out : 0,
+          measuring: measuringOf(loaded),
           clock: systemClock,
           nonce: randomBytes(3).toString("hex"),
         });
@@ -53,7 +57,10 @@ export const run: CommandRun = async (input) => {
       json,
       fault: (result) => result.fault,
       stopped: stopped,
-      exitCode: ({ pairs }) => (pairs?.pairs === 0 ? EXIT.no_pairs : EXIT.ok),
+      exitCode({ pairs, verdict }) {
+        if (pairs?.pairs === 0) return EXIT.no_pairs;
+        return input.flags.gate === true && verdict?.promoted !== true ? EXIT.gate_failed : EXIT.ok;
+      },
     });
   } finally {
     training?.backend.close();
@@ -71,8 +78,6 @@ function refuseFlags(flags: Loaded["flags"]): void {
       "collect in shards, and join them with `pairs merge`",
     );
   }
-  if (flags.gate === true)
-    refuse("--gate", "this version measures nothing before and after a training", "leave it out");
   if (flags.rounds !== undefined && flags.rounds !== "1") {
     refuse("--rounds", "this version trains one round", "leave it out, and run finetune again");
   }
@@ -90,14 +95,15 @@ function refuseFlags(flags: Loaded["flags"]): void {
 function report(result: FinetuneResult): string | undefined {
   const { pairs, run_dir, completed, job } = result;
   if (pairs === undefined || completed === 0) return undefined;
-  const text = describePairs(pairs, run_dir);
-  return job === undefined ? text : `${text}\n\n${describeJob(job)}`;
+  const parts = [describePairs(pairs, run_dir), job && describeJob(job), describeJudged(result)];
+  return parts.filter((part) => part !== undefined).join("\n\n");
 }
 
-function json({ pairs, job, fault, ...result }: FinetuneResult): unknown {
+function json({ pairs, job, fault, verdict, ...result }: FinetuneResult): unknown {
   return {
     ...result,
     ...pairs,
+    ...(verdict && { promoted: verdict.promoted, verdict }),
     ...(job && { job: jobFacts(job), model: job.model, deployment: job.deployment }),
     ...(fault && { error: { code: fault.code, where: fault.where, what: fault.what, fix: fault.fix } }),
   };

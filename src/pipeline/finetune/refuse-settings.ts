@@ -4,8 +4,7 @@ import type { Logger } from "../../lib/log.ts";
 
 /** Refuses by name what `finetuning:` asks for and nothing here does, before anything is spent. */
 export function refuseSettings({ finetuning, eval: { evaluators }, file }: Config, log: Logger): void {
-  const { enabled, curriculum_learning, target_functions, target_model, num_epochs, gate, reward_function } =
-    finetuning;
+  const { enabled, curriculum_learning, target_functions, num_epochs, reward_function } = finetuning;
   const refuse = (key: string, what: string, fix: string) => {
     throw usageError({ code: "not_supported", where: `${file}: finetuning.${key}`, what, fix });
   };
@@ -27,8 +26,6 @@ export function refuseSettings({ finetuning, eval: { evaluators }, file }: Confi
       'leave it at ["<workflow>"]; name the steps of the functions apart, and set ttc_step_name',
     );
   }
-  if (target_model) refuse("target_model", "candidates of all models are paired", "leave it out");
-  if (gate) refuse("gate", "this version measures nothing before and after a training", "leave it out");
   if (num_epochs > 1) {
     log.warn("finetuning.num_epochs is not used: num_runs and hyperparameters.epochs say how often");
   }

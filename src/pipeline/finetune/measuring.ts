@@ -1,0 +1,128 @@
+import { join } from "node:path";
+import { usageError } from "../../lib/errors.ts";
+import { writeFileWhole } from "../../lib/files.ts";
+import { sha256 } from "../../lib/hash.ts";
+import type { GateCriteria, GateVerdict } from "../gate.ts";
+import { compare, type JudgingPlan } from "../measure/compare.ts";
+import { type MetricName, metricName } from "../measure/example-scores.ts";
+import { type Measurement, type MeasureOptions, measureModel } from "../measure/measure-model.ts";
+import type { Parts } from "../parts.ts";
+import type { RunFolder } from "../run-folder.ts";
+import type { HeldOut } from "./held-out.ts";
+
+/** How to measure the model before and after. */
+export interface Measuring {
+  /** The llm that is trained, and its model as configured. */
+  llm: string;
+  model: string;
+  /** `evaluator`, or `evaluator.metric`; the first evaluator's score unless told. */
+  metric?: string | undefined;
+  criteria: GateCriteria;
+  /** Whether it is measured on a data set of its own; else on what is held out. */
+  own_dataset: boolean;
+  /** Everything that a run needs, with this model in the llm's place; null: as configured. */
+  parts(model: string | null): Promise<Parts>;
+}
+
+/** What is known when both were measured. */
+export interface Judged {
+  before: Measurement;
+  after?: Measurement;
+  verdict?: GateVerdict;
+}
+
+/** Everything about the judging that is settled before anything is collected. */
+export interface Plan extends JudgingPlan {
+  /** Whether an example is one of those that are measured on. */
+  measures(id: string): boolean;
+}
+
+/** Settles what will be measured and how it is judged. Errors: `no_metric`. */
+export async function planOf(parts: Parts, held: HeldOut, measuring: Measuring): Promise<Plan> {
+  const names = Object.keys(parts.evaluators);
+  const metric = measuring.metric ?? names[0];
+  if (metric === undefined || metricName(metric, names) === undefined) throw noMetric(metric, names);
+  const { llm, criteria } = measuring;
+  const plan = { metric, criteria, llm };
+  if (measuring.own_dataset) {
+    const own = await measuring.parts(null);
+    try {
+      let examples = 0;
+      for await (const _ of own.examples()) examples += 1;
+      const held_out = { examples, sha256: (await own.inputs()).dataset ?? "" };
+      return { ...plan, held_out, measures: () => true };
+    } finally {
+      await own.close();
+    }
+  }
+  // With nothing held out there is only what was trained on; the summary says so.
+  const measures = held.count === 0 ? () => true : held.has;
+  return { ...plan, held_out: { examples: held.count, sha256: held.count === 0 ? sha256("") : held.sha256 }, measures };
+}
+
+/** One measurement, in a folder of its own under the run's. Undefined where it was stopped. */
+export async function measureIn(
+  folder: RunFolder,
+  name: "before" | "after",
+  model: string | null,
+  { plan, measuring, ...options }: Omit<MeasureOptions, "dir" | "model"> & { plan: Plan; measuring: Measuring },
+): Promise<Measurement | undefined> {
+  const parts = await measuring.parts(model);
+  try {
+    options.log.info(
+      `measuring ${model ?? measuring.model} by itself, ${name === "before" ? "before" : "after"} training`,
+    );
+    const examples = async function* () {
+      for await (const example of parts.examples()) if (plan.measures(example.id)) yield example;
+    };
+    return await measureModel(
+      { ...parts, examples },
+      { ...options, model: model ?? measuring.model, dir: folder.path(name) },
+    );
+  } finally {
+    await parts.close();
+  }
+}
+
+/** Compares the two and writes `measurement.json`. */
+export async function judgeIn(
+  folder: RunFolder,
+  { before, after }: { before: Measurement; after: Measurement },
+  { plan, seed, evaluators }: { plan: Plan; seed: number; evaluators: readonly string[] },
+): Promise<Required<Judged>> {
+  const metric = metricName(plan.metric, evaluators) as MetricName;
+  const verdict = await compare(before, after, { metric, criteria: plan.criteria, seed });
+  const judged = { before, after, verdict };
+  const text = JSON.stringify({ plan: writtenPlan(plan), ...judged }, null, 2);
+  await writeFileWhole(folder.path("measurement.json"), `${text}\n`);
+  return judged;
+}
+
+/** The plan as a manifest holds it. */
+export function writtenPlan({ measures: _, ...plan }: Plan): JudgingPlan {
+  return plan;
+}
+
+/** A run that goes on must be judged on what it was begun with. */
+export function refuseOtherPlan(folder: RunFolder, { held_out, metric }: Plan): void {
+  const { plan } = folder.manifest;
+  if (plan === undefined || (plan.held_out.sha256 === held_out.sha256 && plan.metric === metric)) return;
+  throw usageError({
+    code: "changed_since",
+    where: join(folder.dir, "manifest.json"),
+    what: `the examples or the figure that the model is judged by are not those that were settled before collecting (${plan.metric}, ${plan.held_out.examples} examples)`,
+    fix: "change data set, finetuning.held_out and finetuning.gate back, or start a new run without --resume",
+  });
+}
+
+function noMetric(metric: string | undefined, names: readonly string[]) {
+  return usageError({
+    code: "no_metric",
+    where: "finetuning.gate.metric",
+    what:
+      metric === undefined
+        ? "there is no evaluator to judge the trained model by"
+        : `"${metric}" is no evaluator, nor a metric of one; there are ${names.join(", ")}`,
+    fix: "name an evaluator of eval.evaluators, or evaluator.metric",
+  });
+}
