@@ -12,6 +12,7 @@ const hub = (major: RegExp): Suite => ({
     "branches and tags": 6,
     HfFileSystem: 10,
     "many at once": 3,
+    "the hf command": 2,
     removal: 5,
     "paths that are none": 7,
   },

@@ -1,6 +1,9 @@
 """The Datastore as huggingface_hub sees it: the same calls with version 0.36, 1 and 2."""
 import hashlib
+import os
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -191,6 +194,20 @@ def many_at_once(check):
     check.equal("each what it was", got, [b"%d" % n for n in range(24)])
 
 
+def command_line(check):
+    """The client's own command, which is told of the hub by HF_ENDPOINT."""
+    told = {**os.environ, "HF_ENDPOINT": endpoint, "HF_TOKEN": token}
+    hf = lambda *args: subprocess.run([Path(sys.executable).parent / "hf", *args], env=told, check=True, capture_output=True, text=True).stdout
+    folder = dir / "typed"
+    folder.mkdir()
+    (folder / "rows.jsonl").write_bytes(rows)
+    hf("upload", f"{NS}/typed", str(folder), ".", "--repo-type", "dataset")
+    check.equal("hf upload", api.list_repo_files(f"{NS}/typed", repo_type="dataset"), ["rows.jsonl"])
+    hf("download", f"{NS}/typed", "rows.jsonl", "--repo-type", "dataset", "--local-dir", str(dir / "got"))
+    check.equal("hf download", (dir / "got" / "rows.jsonl").read_bytes(), rows)
+    api.delete_repo(f"{NS}/typed", repo_type="dataset")
+
+
 def removal(check):
     api.delete_repo(**of)
     check.equal("delete_repo", (api.repo_exists(**of), api.repo_exists(MODEL)), (False, True))
@@ -226,6 +243,7 @@ report.run("revisions", revisions)
 report.run("branches and tags", branches_and_tags)
 report.run("HfFileSystem", file_system)
 report.run("many at once", many_at_once)
+report.run("the hf command", command_line)
 report.run("removal", removal)
 report.run("paths that are none", refusals)
 

@@ -96,6 +96,14 @@ def adapter(check):
     compare(check, model, tokenizer, "adapter")
 
 
+def pushed(check):
+    """A model that somebody trains elsewhere comes here the same way."""
+    model = AutoModelForCausalLM.from_pretrained(report.job["base_model"])
+    model.push_to_hub(f"{NS}/pushed", token="local")
+    again = AutoModelForCausalLM.from_pretrained(f"{NS}/pushed")
+    check.true("push_to_hub and back", all(torch.equal(here, there) for here, there in zip(model.parameters(), again.parameters())))
+
+
 def they_differ(check):
     names = [f"{NS}/{name}@v1" for name in ("whole", "adapter", "merged")]
     base = call("GET", "/nim/v1/models")["data"][0]["id"]
@@ -110,5 +118,6 @@ def they_differ(check):
 report.run("jobs and deployments", prepare)
 report.run("all weights", whole)
 report.run("an adapter", adapter)
+report.run("push_to_hub", pushed)
 report.run("they differ", they_differ)
 report.write({name: version(name) for name in ("transformers", "peft", "torch", "huggingface_hub")})
