@@ -1,6 +1,6 @@
 import type { TrainingOption } from "../../training/wire/customizer.ts";
+import type { PlatformContext } from "../platform-context.ts";
 import { type Collection, collection } from "../store/collection.ts";
-import type { Database } from "../store/database.ts";
 import { type JobStore, jobStore } from "./job-store.ts";
 import { fullName, joined, keyOf, type StoredConfig, type StoredTarget } from "./stored.ts";
 
@@ -11,11 +11,11 @@ export interface CustomizerStore {
   jobs: JobStore;
 }
 
-export function customizerStore(database: Database): CustomizerStore {
+export function customizerStore({ database, log }: Pick<PlatformContext, "database" | "log">): CustomizerStore {
   return {
     targets: collection(database, "customization_target"),
     configs: collection(database, "customization_config"),
-    jobs: jobStore(database),
+    jobs: jobStore(database, log),
   };
 }
 

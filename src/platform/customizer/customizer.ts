@@ -34,7 +34,7 @@ export function openCustomizer(
   { models, max_running_jobs = 1 }: CustomizerOptions,
 ): Customizer {
   const { context } = parts;
-  const store = customizerStore(context.database);
+  const store = customizerStore(context);
   const all: JobParts = { ...parts, store };
   seedModels(models, all);
   const workDir = (id: string) => join(context.dir, "jobs", id);

@@ -1,7 +1,7 @@
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { openModelFolder } from "../../engine/weights/model-folder.ts";
-import { messageOf } from "../../lib/errors.ts";
+import { codeOf, messageOf } from "../../lib/errors.ts";
 import { openChatTemplate } from "../../tokens/open-chat-template.ts";
 import type { TargetStatus } from "../../training/wire/customizer.ts";
 import type { JobParts } from "./create-job.ts";
@@ -51,20 +51,32 @@ export function targetFetcher({ store, datastore, context }: JobParts): TargetFe
     await rm(dir, { recursive: true, force: true });
   }
 
+  /** What a platform that was killed left half done, and folders of targets that are gone. */
+  async function removeOthers(): Promise<void> {
+    const known = new Set(store.targets.all().map(({ id }) => id));
+    const names = await readdir(folderOf("")).catch((error: unknown): string[] => {
+      if (codeOf(error) === "ENOENT") return [];
+      throw error;
+    });
+    for (const name of names) if (!known.has(name)) await rm(folderOf(name), { recursive: true, force: true });
+  }
+
+  const warn = (error: unknown) => context.log.warn(`targets: ${messageOf(error)}`);
+
   /** One after the other: they share the disk. */
   function fetch(target: StoredTarget): void {
-    running = running
-      .then(() => perform(target))
-      .catch((error: unknown) => context.log.warn(`target ${target.name}: ${messageOf(error)}`));
+    running = running.then(() => perform(target)).catch(warn);
   }
 
   return {
     folderOf,
     fetch,
     forget(target) {
-      if (!target._seeded) running = running.then(() => rm(folderOf(target.id), { recursive: true, force: true }));
+      if (!target._seeded)
+        running = running.then(() => rm(folderOf(target.id), { recursive: true, force: true })).catch(warn);
     },
     begin() {
+      running = running.then(removeOthers).catch(warn);
       for (const target of store.targets.all()) {
         if (target.status === "pending" || target.status === "downloading") fetch(target);
       }

@@ -37,7 +37,7 @@ async function parts(): Promise<JobParts> {
   };
   const entities = entityStore(database);
   const datastore = await openDatastore(context);
-  const all = { store: customizerStore(database), entities, datastore, context };
+  const all = { store: customizerStore(context), entities, datastore, context };
   const facts = { num_parameters: 1, context_size: 64, is_chat: true };
   seedModels(
     [{ namespace: "local", base: "tiny", version: "v1", machine: "CPU", dir: join(dir, "model"), ...facts }],
@@ -243,7 +243,7 @@ test("curves are kept beside the job, also over a restart", async () => {
   const { until, make } = setUp(all, told);
   const id = make();
   await until(id, "failed");
-  const again = customizerStore(all.context.database).jobs;
+  const again = customizerStore(all.context).jobs;
   expect(again.get(id)?.status_details).toMatchObject({
     steps_completed: 3,
     percentage_done: 75,

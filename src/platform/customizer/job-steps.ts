@@ -48,7 +48,7 @@ export function jobSteps({ parts, train, workDir }: Omit<QueueOptions, "max_runn
         return;
       }
       const line = lineOf(event);
-      if (line !== undefined) store.jobs.put(withLog(job, { at: at(), ...line }));
+      if (line !== undefined) store.jobs.note(withLog(job, { at: at(), ...line }));
     };
   }
 

@@ -1,3 +1,5 @@
+import { messageOf } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
 import type { StatusDetails } from "../../training/wire/customizer.ts";
 import type { ListQuery } from "../http/list-query.ts";
 import { type Collection, collection } from "../store/collection.ts";
@@ -37,7 +39,7 @@ const UNFINISHED: ListQuery["where"] = [
   { field: ["status"], is: "equal", values: ["created", "pending", "running", "cancelling"] },
 ];
 
-export function jobStore(database: Database): JobStore {
+export function jobStore(database: Database, log: Logger): JobStore {
   const jobs = collection<StoredJob>(database, "customization_job");
   const curves = collection<Curves>(database, "customization_curves");
   const count = database.prepare(
@@ -70,6 +72,17 @@ export function jobStore(database: Database): JobStore {
     for (const job of noted.values()) write(job);
     noted.clear();
   }
+  /** A disk that is full for a while costs no more than that progress is not on it for a while. */
+  function flushLater(): void {
+    timer ??= setTimeout(() => {
+      try {
+        flush();
+      } catch (error) {
+        log.warn(`the progress of jobs cannot be written: ${messageOf(error)}`);
+        flushLater();
+      }
+    }, WRITE_AFTER_MS).unref();
+  }
   return {
     insert: (job) => void jobs.insert(keyOf(job.id), job),
     get: (id) => noted.get(id) ?? read(id),
@@ -79,7 +92,7 @@ export function jobStore(database: Database): JobStore {
     },
     note(job) {
       noted.set(job.id, job);
-      timer ??= setTimeout(flush, WRITE_AFTER_MS);
+      flushLater();
     },
     remove(id) {
       noted.delete(id);
