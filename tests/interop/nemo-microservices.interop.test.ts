@@ -30,6 +30,7 @@ describeSuites("nemo-microservices 1.5", found, [
       "jobs that cannot be": 17,
       "lists of jobs": 10,
       cancelling: 6,
+      "other forms": 8,
     },
   },
   {

@@ -24,3 +24,11 @@ test.skipIf(env === null)(`a real model can be had without a hub ${skip ?? ""}`,
   const first = await smolLm2Folder(env!);
   expect(await smolLm2Folder(env!)).toBe(first);
 });
+
+test.skipIf(env === null)(`each list of packages is an environment of its own ${skip ?? ""}`, async () => {
+  const toolkit = await pythonEnv("requirements-toolkit.txt");
+  const hub = await pythonEnv("requirements-hub-0.txt");
+  const dirs = [env, toolkit.env, hub.env].map((each) => each?.dir);
+  expect(new Set(dirs).size).toBe(3);
+  expect(dirs).not.toContain(undefined);
+});

@@ -238,6 +238,38 @@ def cancelling(check):
     check.true("no model is left that looks whole", left != "upload_completed", left)
 
 
+def other_forms(check):
+    """Rows and requests in the other forms that the service documents."""
+    first, config = seeded()
+    one = {**DPO, "epochs": 1}
+    sft = {"training_type": "sft", "finetuning_type": "all_weights", "epochs": 1, "batch_size": 8}
+    plain = [{**row, "prompt": row["prompt"][-1]["content"]} for row in moves(20, 6)]
+    spaced = "\n\n".join(json.dumps(row) for row in plain) + "\n\n"
+    upload("plain", {"training/training_file.jsonl": spaced.encode(), "validation/validation_file.jsonl": plain[:3]})
+    check.equal("prompts that are texts, as the toolkit writes them unless told", ended(client.customization.jobs.create(
+        config=config, dataset=f"{NS}/plain", hyperparameters=one))[0].status, "completed")
+    upload("pairs", {"training/a.jsonl": [{"prompt": row["prompt"], "completion": row["chosen_response"]} for row in plain[:10]],
+                     "training/b.jsonl": [{"prompt": row["prompt"], "completion": row["chosen_response"]} for row in plain[10:]]})
+    status = ended(client.customization.jobs.create(config=config, dataset=f"{NS}/pairs", hyperparameters=sft))[0]
+    check.equal("two files of prompts and completions, a tenth of them for validation", (status.status, status.steps_completed), ("completed", 3))
+    check.true("with its loss", status.val_loss is not None and status.val_loss > 0, status.val_loss)
+    files = {"name": "rows", "namespace": NS, "files_url": f"hf://datasets/{NS}/rows"}
+    job = client.customization.jobs.create(config=config, dataset=files, hyperparameters=one)
+    check.equal("a data set by its files", (job.dataset, ended(job)[0].status), (f"{NS}/rows", "completed"))
+    target = client.customization.targets.list().data[0]
+    option = {"training_type": "dpo", "finetuning_type": "all_weights", "num_gpus": 1, "micro_batch_size": 1}
+    job = client.customization.jobs.create(dataset=f"{NS}/rows", hyperparameters=one, config={
+        "target": f"{target.namespace}/{target.name}", "max_seq_length": 128, "training_options": [option]})
+    check.equal("a config within the job", (ended(job)[0].status, job.config_snapshot.max_seq_length), ("completed", 128))
+    job = client.customization.jobs.create(config=config, dataset=f"{NS}/rows", hyperparameters={**one, "max_steps": 2, "seed": 7, "warmup_steps": 1,
+                                           "weight_decay": 0.1, "adam_beta1": 0.9, "adam_beta2": 0.95, "min_learning_rate": 1e-5, "log_every_n_steps": 1,
+                                           "val_check_interval": 1, "optimizer": "adamw_with_cosine_annealing", "sequence_packing_enabled": True})
+    status = ended(job)[0]
+    check.equal("every hyperparameter that an engine can honour", (status.status, status.steps_completed), ("completed", 2))
+    check.equal("a loss for each step", len(status.metrics.metrics.train_loss), 2)
+    check.true("what has no effect is told", any("sequence_packing" in each.message for each in job.warnings or []), job.warnings)
+
+
 client.namespaces.create(id=NS)
 report.run("targets", targets)
 report.run("configs", configs)
@@ -246,4 +278,5 @@ report.run("a LoRA job on chats", lora_and_sft)
 report.run("jobs that cannot be", bad_jobs)
 report.run("lists of jobs", lists)
 report.run("cancelling", cancelling)
+report.run("other forms", other_forms)
 report.write({"nemo-microservices": version("nemo-microservices"), "huggingface_hub": version("huggingface_hub")})
