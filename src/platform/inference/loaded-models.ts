@@ -62,8 +62,7 @@ export class LoadedModels {
     signal: AbortSignal,
     work: (opened: Opened, adapter?: string) => Promise<T>,
   ): Promise<T> {
-    const entry = await this.#entryOf(model, signal);
-    entry.users += 1;
+    const entry = await this.#hold(model, signal);
     try {
       const opened = entry.model ?? (await untilAborted(entry.opened, signal));
       const { adapter } = model;
@@ -100,15 +99,17 @@ export class LoadedModels {
     );
   }
 
-  /** Where a model is, or is to be: loading begins when nobody has begun it. */
-  async #entryOf(model: ServedModel, signal: AbortSignal): Promise<Entry> {
+  /** Counts one user more where the model is, or is to be: loading begins when nobody has begun it. */
+  async #hold(model: ServedModel, signal: AbortSignal): Promise<Entry> {
     const key = keyOf(model.weights);
     for (;;) {
       this.#closing.signal.throwIfAborted();
-      const entry = this.#entries.get(key);
-      if (entry === undefined) return this.#begin(key, model);
+      const entry = this.#entries.get(key) ?? this.#begin(key, model);
       const fits = entry.takes_adapters || model.adapter === undefined;
-      if (fits && entry.leaving === undefined) return entry;
+      if (fits && entry.leaving === undefined) {
+        entry.users += 1;
+        return entry;
+      }
       // Opened for its own sake only, it is opened anew for the first of its adapters.
       await untilAborted(this.#leave(key, entry), signal);
     }
