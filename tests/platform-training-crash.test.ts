@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { someRows, type TrainingPlace, trainingPlace } from "../src/engine/__fixtures__/model-folder.ts";
 import { type Json, jsonl, sha256, startTrainingPlatform, type TrainingPlatform } from "./support/training-platform.ts";
 
@@ -80,7 +80,7 @@ test("a stop lets the step end; the job waits, resumable, and goes on at the nex
   expect((await second.call("POST", `/v1/customization/jobs/${running.id}/cancel`)).body.status).toBe("cancelling");
   await second.until(running.id, "cancelled");
   await second.until(waiting.id, "completed");
-  expect(existsSync(work)).toBe(false);
+  await vi.waitFor(() => expect(existsSync(work)).toBe(false));
   const entity = await second.call("GET", `/v1/models/${running.output_model}`);
   expect(entity.body.artifact.status).toBe("upload_failed");
   expect(await second.stop()).toBe(0);

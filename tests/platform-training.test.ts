@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { someRows, type TrainingPlace, trainingPlace } from "../src/engine/__fixtures__/model-folder.ts";
 import { type Json, jsonl, startTrainingPlatform, type TrainingPlatform } from "./support/training-platform.ts";
 
@@ -80,7 +80,7 @@ test("a job runs to its model, which any hub client finds", async () => {
   );
   const facts = await platform.download(`default/local-tiny-pairs-all_weights/resolve/${job.id}/training.json`);
   expect(facts.toString()).not.toContain(place.dir);
-  expect(existsSync(join(platform.data, "jobs", job.id))).toBe(false);
+  await vi.waitFor(() => expect(existsSync(join(platform.data, "jobs", job.id))).toBe(false));
 });
 
 test("LoRA ends as a PEFT adapter on its base by name; lora_merged as a whole model", async () => {
