@@ -91,18 +91,12 @@ function show(name: string, { requests, tokens, errors, seconds, latencies }: Ou
   return rate;
 }
 
-/** The engine alone, in this process: what the platform cannot exceed. */
+/** The engine alone, in this process, with the settings that the platform gives it: what the platform cannot exceed. */
 async function engineAlone(seconds: number): Promise<Outcome> {
   const dist = <T>(path: string) => import(new URL(`../dist/engine/${path}.js`, import.meta.url).href) as Promise<T>;
   const { openTextService } =
     await dist<typeof import("../src/engine/generate/text-service.ts")>("generate/text-service");
-  const options = {
-    model_dir: MODEL_DIR,
-    threads: Number(process.env.THREADS ?? 1),
-    max_batch: Number(process.env.BATCH ?? 128),
-    adapters: process.env.ADAPTERS === "1",
-  };
-  const service = await openTextService(options);
+  const service = await openTextService({ model_dir: MODEL_DIR, threads: 1, max_batch: 128 });
   const prompts = conversations(200);
   const call = async (index: number) => {
     const messages = prompts[index % prompts.length] ?? [];
