@@ -96,7 +96,7 @@ function addRunCommands(add: Add, withConfig: (command: Command) => Command): vo
 }
 
 function addPairsCommands(program: Command, add: Add): void {
-  const pairs = program.command("pairs").description("preference pairs: build, lint, merge");
+  const pairs = program.command("pairs").description("preference pairs: build, lint, convert, merge");
   add(
     "build <run...>",
     "pairs again from stored runs; calls no model",
@@ -124,6 +124,15 @@ function addPairsCommands(program: Command, add: Add): void {
     )
     .option("--config-file <file>", "take builder, trainer and split from this configuration")
     .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
+  add(
+    "convert <in> <out>",
+    "a preference data set in another format",
+    () => import("./commands/pairs-convert.ts"),
+    pairs,
+  )
+    .option("--from <format>", "of the input; csv too; told by its first row unless told here")
+    .option("--to <format>", "of the output; see `pairwright info components -t format`")
+    .option("--allow-loss", "drop calls of tools where rows cannot hold them");
   add("lint <file...>", "faults of a preference data set", () => import("./commands/pairs-lint.ts"), pairs).option(
     "--max-characters <n>",
     "longer rows are over-long",
@@ -134,7 +143,8 @@ function addPairsCommands(program: Command, add: Add): void {
     () => import("./commands/pairs-merge.ts"),
     pairs,
   )
-    .requiredOption("--output <dir>", "the merged run's folder")
+    .requiredOption("--output <dir>", "the merged run's folder; of shards of rollouts, the merged file")
+    .option("--validation <file>", "of shards of rollouts: the merged validation file")
     .option("--config-file <file>", "take builder, trainer and split from this configuration")
     .option("-o, --override <path value>", "change a value of the configuration (repeatable)", collectValue, []);
 }

@@ -40,8 +40,8 @@ export function lintRowOf(value: unknown, where: string): LintRow | BrokenRow {
   throw usageError({
     code: "unknown_row_format",
     where,
-    what: `this is no row of pairs.jsonl nor of a NeMo Customizer data set, but ${keys || "an empty object"}`,
-    fix: "give pairs.jsonl, training_file.jsonl or validation_file.jsonl",
+    what: `this is no row of a preference data set that is known here, but ${keys || "an empty object"}`,
+    fix: "give pairs.jsonl, or a file of a format that `pairwright info components -t format` lists",
   });
 }
 

@@ -65,6 +65,8 @@ export interface LintReport {
 /** A row where it stands. `side` is that of its file; a row's own `split` goes before it. */
 export interface RowToLint {
   value: unknown;
+  /** What is wrong with the row, where that is known already. */
+  problem?: string;
   line: number;
   file?: string;
   side?: "training" | "validation";
@@ -80,7 +82,7 @@ export interface LintFacts extends Omit<LintRow, "prompt" | "question" | "chosen
 }
 
 /** Where a row stands. */
-type RowPlace = Omit<RowToLint, "value">;
+type RowPlace = Omit<RowToLint, "value" | "problem">;
 
 /** Below so many rows, shares and correlations are chance. */
 const ENOUGH_ROWS = 10;
@@ -123,7 +125,10 @@ export class LintSurvey {
 
   /** Takes a row as it stands in its file. */
   add(at: RowToLint): void {
-    const row = lintRowOf(at.value, at.file === undefined ? `line ${at.line}` : `${at.file}:${at.line}`);
+    const row =
+      at.problem !== undefined
+        ? { problem: at.problem }
+        : lintRowOf(at.value, at.file === undefined ? `line ${at.line}` : `${at.file}:${at.line}`);
     if ("problem" in row) {
       this.#rows += 1;
       this.#find("broken_row", at, row.problem);

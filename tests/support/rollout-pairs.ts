@@ -42,13 +42,17 @@ const DEFAULTS = {
 export async function rolloutPairs(
   dir: string,
   inputs: readonly string[],
-  { to = "nemo-rl-binary", ...change }: Partial<RolloutPairsOptions> & { to?: string } = {},
+  {
+    to = "nemo-rl-binary",
+    build = buildRolloutPairs,
+    ...change
+  }: Partial<RolloutPairsOptions> & { to?: string; build?: typeof buildRolloutPairs } = {},
 ): Promise<Built> {
   const format = BUILTIN_FORMATS[to]?.format;
   if (format === undefined) throw new Error(`no format ${to}`);
   const output = join(dir, "train.jsonl");
   const options = { ...DEFAULTS, inputs, output, format, format_name: to, ...change };
-  const summary = await buildRolloutPairs(options);
+  const summary = await build(options);
   const rowsOf = async (path: string | undefined) =>
     path === undefined || summary.pairs === 0 ? [] : jsonLines(await readFile(path, "utf8"));
   return { ...summary, rows: await rowsOf(options.output), validation_rows: await rowsOf(options.validation) };

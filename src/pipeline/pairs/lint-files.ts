@@ -1,5 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { BUILTIN_FORMATS } from "../../datasets/formats/builtin-formats.ts";
+import { isRow } from "../../datasets/formats/row-fields.ts";
 import { usageError } from "../../lib/errors.ts";
 import { exists } from "../../lib/files.ts";
 import { readJsonl } from "../../lib/jsonl.ts";
@@ -71,9 +73,22 @@ async function* rowsOf(files: readonly string[]): AsyncGenerator<RowToLint> {
   for (const file of files) {
     const side = sideOf(basename(file));
     for await (const { value, line } of readJsonl(file)) {
-      yield { value, line: line.number, file, ...(side !== undefined && { side }) };
+      yield { ...asPair(value), line: line.number, file, ...(side !== undefined && { side }) };
     }
   }
+}
+
+/** A row of any format as the pair it is; one that no format knows stays as it is, for the lint to name its keys. */
+function asPair(value: unknown): Pick<RowToLint, "value" | "problem"> {
+  // Rows of our own are looked at as they stand: a pair that breaks its schema is to be found, not refused.
+  if (isRow(value, "example_id") || isRow(value, "chosen_score")) return { value };
+  for (const [name, { format }] of Object.entries(BUILTIN_FORMATS)) {
+    if (name === "pairwright" || name === "nemo-customizer") continue;
+    const read = format.read?.(value);
+    if (read === undefined) continue;
+    return "problem" in read ? { value, problem: read.problem } : { value: read };
+  }
+  return { value };
 }
 
 function sideOf(name: string): RowToLint["side"] {

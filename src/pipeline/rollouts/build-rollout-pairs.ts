@@ -1,5 +1,5 @@
 import { realpath } from "node:fs/promises";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { sideOfKey } from "../../datasets/split.ts";
 import { usageError } from "../../lib/errors.ts";
@@ -9,7 +9,7 @@ import type { FactOptions } from "../../preferences/rollouts/rollout-facts.ts";
 import type { DatasetFormat } from "../../registry/training.ts";
 import { type CoupleList, type CoupleOptions, chooseCouples } from "./choose-couples.ts";
 import type { PlacedCouple } from "./make-rows.ts";
-import { describeManifest, type RolloutSummary, summaryOf } from "./manifest.ts";
+import { describeManifest, manifestPath, type RolloutSummary, summaryOf } from "./manifest.ts";
 import { openSources, type SourceFile } from "./open-sources.ts";
 import type { RolloutTable } from "./rollout-table.ts";
 import { type NamedReaders, scanSources, withReaders } from "./scan-sources.ts";
@@ -89,11 +89,6 @@ export async function buildRolloutPairs(options: RolloutPairsOptions): Promise<R
   } finally {
     await workers.stop();
   }
-}
-
-/** Where the manifest of an output stands: beside it, under its name. */
-export function manifestPath(output: string): string {
-  return join(dirname(output), `${basename(output, extname(output))}.manifest.json`);
 }
 
 async function hashesOf(files: readonly SourceFile[]): Promise<string[]> {

@@ -1,9 +1,15 @@
+import { basename, dirname, extname, join, relative } from "node:path";
 import { SPLIT_SALT } from "../../datasets/split.ts";
 import type { Finding } from "../../preferences/lint.ts";
 import type { SkipCounts } from "../../registry/training.ts";
 import type { RolloutPairsOptions } from "./build-rollout-pairs.ts";
 import type { BadLine, ScannedSources } from "./scan-sources.ts";
 import type { WrittenPairs } from "./write-pairs.ts";
+
+/** Where the manifest of an output stands: beside it, under its name. */
+export function manifestPath(output: string): string {
+  return join(dirname(output), `${basename(output, extname(output))}.manifest.json`);
+}
 
 /** What came of rollouts, and why anything did not. */
 export interface RolloutSummary {
@@ -109,8 +115,14 @@ export function describeManifest(
     },
     ...(options.shard !== undefined && { shard: options.shard }),
     files: {
-      training: { rows: counts.training, sha256: outputs.training },
-      ...(options.validation !== undefined && { validation: { rows: counts.validation, sha256: outputs.validation } }),
+      training: { name: basename(options.output), rows: counts.training, sha256: outputs.training },
+      ...(options.validation !== undefined && {
+        validation: {
+          name: relative(dirname(options.output), options.validation),
+          rows: counts.validation,
+          sha256: outputs.validation,
+        },
+      }),
     },
     ...counts,
   };
