@@ -12,7 +12,8 @@ const HYPERPARAMETERS = {
   batch_size: 4,
   learning_rate: 1e-3,
   log_every_n_steps: 1,
-  pairwright: { early_stopping_patience: null, checkpoint_every: 7 },
+  // Not at the end of an epoch; the best weights on the way, which is the default, are part of a checkpoint.
+  pairwright: { checkpoint_every: 7 },
 };
 
 const start = (place: TrainingPlace) => startTrainingPlatform(place.dir, { models: [`tiny=${place.model}`] });
