@@ -5,6 +5,7 @@ import type { Measuring } from "../pipeline/finetune/measuring.ts";
 import type { GateCriteria } from "../pipeline/gate.ts";
 import { policyLlm, withModel } from "../pipeline/measure/policy-llm.ts";
 import type { Loaded } from "./collecting.ts";
+import { wholeNumber } from "./flags.ts";
 
 /** How to measure before and after; undefined where nobody could say what, or nothing here calls the model. */
 export function measuringOf({ config, builtins, terminal, flags }: Loaded): Measuring | undefined {
@@ -30,6 +31,7 @@ export function measuringOf({ config, builtins, terminal, flags }: Loaded): Meas
   const own = flags.validationDataset ?? flags.dataset;
   return {
     ...{ llm: name, model: model_name, metric, criteria, own_dataset: flags.validationDataset !== undefined },
+    ...{ best_of_n: true, seed: wholeNumber(flags, "seed") ?? 0 },
     parts: (model) =>
       assemble(model === null ? config : withModel(config, name, { model_name: model, base_url: nim_url }), {
         ...{ builtins, log: terminal, cache: false, output_dir: finetuning.output_dir },

@@ -47,7 +47,7 @@ async function pairsInto(folder: RunFolder, parts: Parts, options: RunOptions): 
   const split = await splitFor(parts.output_dir, parts.pairs.split);
   const pairs = await buildPairs({
     ...parts.pairs,
-    runs: [folder.dir],
+    runs: [...(options.replay ?? []), folder.dir],
     output: folder.dir,
     seed: options.seed,
     split,

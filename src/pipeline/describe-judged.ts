@@ -10,9 +10,11 @@ export function describeJudged({ before, after, verdict }: Partial<Judged>): str
   const lines = [
     `measured on ${before.examples} ${where(before)} (${models}); the model by itself, one reply a turn:`,
     ...table(measured, ({ scores }) => scores),
-    "with the workflow's candidates and its scorer choosing, which measures the scorer, too:",
-    ...table(measured, ({ best_of_n }) => best_of_n),
   ];
+  if (before.best_of_n !== null) {
+    lines.push("with the workflow's candidates and its scorer choosing, which measures the scorer, too:");
+    lines.push(...table(measured, ({ best_of_n }) => best_of_n ?? {}));
+  }
   if (verdict !== undefined) lines.push(`${WORDS[String(verdict.promoted) as keyof typeof WORDS]}: ${verdict.reason}`);
   return lines.join("\n");
 }

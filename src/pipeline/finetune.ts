@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { EXIT, messageOf, PairwrightError } from "../lib/errors.ts";
-import { takeLock } from "../lib/lock.ts";
+import { type Lock, takeLock } from "../lib/lock.ts";
 import { scrubbedLogger, scrubber } from "../lib/scrub.ts";
 import type { JobRecord } from "../records/job.ts";
 import type { TrainingParts } from "./assemble-training.ts";
@@ -24,6 +24,7 @@ import {
 } from "./finetune/measuring.ts";
 import { storedResult } from "./finetune/stored-result.ts";
 import { jobFault, train } from "./finetune/train.ts";
+import type { Measurement } from "./measure/measure-model.ts";
 import { isEmpty } from "./pairs/build-pairs.ts";
 import type { Parts } from "./parts.ts";
 import { findUnfinishedRun, openRunFolder, type RunFolder } from "./run-folder.ts";
@@ -48,6 +49,8 @@ export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_
   held_out: number;
   /** Absent: the model is measured neither before nor after. */
   measuring?: Measuring | undefined;
+  /** What measuring the policy came to in an earlier round, where it was the model that came of it. */
+  before?: Measurement | undefined;
 }
 
 export interface FinetuneResult extends CollectResult, Partial<Judged> {
@@ -64,26 +67,31 @@ export interface FinetuneResult extends CollectResult, Partial<Judged> {
 export async function finetune(parts: Parts, options: FinetuneOptions): Promise<FinetuneResult> {
   const lock = await lockOutput(parts.output_dir);
   try {
-    const started = await trainingUnderWay(parts.output_dir, options);
-    const held = await chooseHeldOut(parts.examples(), options.held_out);
-    const plan = options.measuring && (await planOf(parts, held, options.measuring));
-    if (!started) return await begin(parts, held, plan, options);
-    options.log.info(`going on with the training of run ${started.manifest.run_id}`);
-    try {
-      if (plan) refuseOtherPlan(started, plan);
-      return await trainAndMeasure(started, await storedResult(started), parts, plan, options);
-    } finally {
-      await started.close();
-    }
+    return await finetuneLocked(parts, options);
   } finally {
     await lock.release();
   }
 }
 
 /** Two finetunes would take each other's examples, splits and names. */
-async function lockOutput(output_dir: string) {
+export async function lockOutput(output_dir: string): Promise<Lock> {
   await mkdir(output_dir, { recursive: true });
   return takeLock(join(output_dir, "finetune.lock"));
+}
+
+/** As `finetune`, for who holds the output folder's lock. */
+export async function finetuneLocked(parts: Parts, options: FinetuneOptions): Promise<FinetuneResult> {
+  const held = await chooseHeldOut(parts.examples(), options.held_out);
+  const plan = options.measuring && (await planOf(parts, held, options.measuring));
+  const started = await trainingUnderWay(parts.output_dir, options);
+  if (!started) return begin(parts, held, plan, options);
+  options.log.info(`going on with the training of run ${started.manifest.run_id}`);
+  try {
+    if (plan) refuseOtherPlan(started, plan);
+    return await trainAndMeasure(started, await storedResult(started), parts, plan, options);
+  } finally {
+    await started.close();
+  }
 }
 
 /** The run to resume, when it has a training job already: what it was collected from does not matter any more. */
@@ -153,7 +161,7 @@ async function trainAndMeasure(
   const training = { ...options, try_again: true };
   if (!measuring || !plan || !options.wait) return trainIn(folder, result, training);
   const measure = { ...options, plan, measuring };
-  const before = await measureIn(folder, "before", null, measure);
+  const before = options.before ?? (await measureIn(folder, "before", null, measure));
   if (before === undefined) return { ...result, stopped: "drained" };
   const trained = await trainIn(folder, result, { ...training, measures: true });
   const { job } = trained;

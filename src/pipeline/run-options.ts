@@ -37,6 +37,8 @@ export interface RunOptions {
   /** Score what the data set holds; run nothing. */
   skip_workflow?: boolean;
   skip_completed_entries?: boolean;
+  /** Folders of earlier runs whose candidates make pairs beside those of this run. */
+  replay?: readonly string[];
   /** Goes into the manifest before anything is played. */
   plan?: RunManifest["plan"];
   /** As typed, without anything secret; a run is not resumed with another. */

@@ -20,6 +20,10 @@ export interface Measuring {
   criteria: GateCriteria;
   /** Whether it is measured on a data set of its own; else on what is held out. */
   own_dataset: boolean;
+  /** Whether best-of-n is measured, too. */
+  best_of_n: boolean;
+  /** Decides every random choice of measuring: the same for all models that are compared. */
+  seed: number;
   /** Everything that a run needs, with this model in the llm's place; null: as configured. */
   parts(model: string | null): Promise<Parts>;
 }
@@ -65,7 +69,11 @@ export async function measureIn(
   folder: RunFolder,
   name: "before" | "after",
   model: string | null,
-  { plan, measuring, ...options }: Omit<MeasureOptions, "dir" | "model"> & { plan: Plan; measuring: Measuring },
+  {
+    plan,
+    measuring,
+    ...options
+  }: Omit<MeasureOptions, "dir" | "model" | "best_of_n" | "seed"> & { plan: Plan; measuring: Measuring },
 ): Promise<Measurement | undefined> {
   const parts = await measuring.parts(model);
   try {
@@ -77,7 +85,11 @@ export async function measureIn(
     };
     return await measureModel(
       { ...parts, examples },
-      { ...options, model: model ?? measuring.model, dir: folder.path(name) },
+      {
+        ...options,
+        ...{ model: model ?? measuring.model, dir: folder.path(name) },
+        ...{ best_of_n: measuring.best_of_n, seed: measuring.seed },
+      },
     );
   } finally {
     await parts.close();

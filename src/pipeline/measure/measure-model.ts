@@ -15,8 +15,8 @@ export interface Measurement {
   failed: number;
   /** One candidate a turn, no scorer, no retry. */
   scores: Record<string, EvaluatorSummary>;
-  /** With the workflow's own candidates and scorer: the model and its judge together. */
-  best_of_n: Record<string, EvaluatorSummary>;
+  /** With the workflow's own candidates and scorer: the model and its judge together. null: not measured. */
+  best_of_n: Record<string, EvaluatorSummary> | null;
   /** The run's folder. */
   run_dir: string;
 }
@@ -24,6 +24,8 @@ export interface Measurement {
 export interface MeasureOptions
   extends Pick<RunOptions, "version" | "seed" | "reps" | "drain" | "stop" | "log" | "now" | "onTotal" | "onProgress"> {
   model: string;
+  /** Whether it is measured with its judge, too. */
+  best_of_n: boolean;
   /** Where the runs go, one folder for each of the two; what was measured there before is not measured again. */
   dir: string;
 }
@@ -32,11 +34,11 @@ export interface MeasureOptions
 export async function measureModel(parts: Parts, options: MeasureOptions): Promise<Measurement | undefined> {
   const alone = await runOnce(parts, { ...options, policy_only: true, name: "policy_only" });
   if (alone === undefined) return undefined;
-  const judged = await runOnce(parts, { ...options, policy_only: false, name: "best_of_n" });
+  const judged = options.best_of_n && (await runOnce(parts, { ...options, policy_only: false, name: "best_of_n" }));
   if (judged === undefined) return undefined;
   const { played, failed, scores, run_dir } = alone;
   const { model, reps } = options;
-  return { model, examples: played / reps, reps, failed, scores, best_of_n: judged.scores, run_dir };
+  return { model, examples: played / reps, reps, failed, scores, best_of_n: judged ? judged.scores : null, run_dir };
 }
 
 interface Ran {
@@ -48,7 +50,7 @@ interface Ran {
 
 async function runOnce(
   parts: Parts,
-  { dir, name, model: _, ...options }: MeasureOptions & { policy_only: boolean; name: string },
+  { dir, name, ...options }: MeasureOptions & { policy_only: boolean; name: string },
 ): Promise<Ran | undefined> {
   const output_dir = join(dir, name);
   const [newest] = await findRuns(output_dir);
