@@ -1,6 +1,8 @@
 """The inference endpoint as OpenAI's own client sees it."""
 import asyncio
 import math
+import time
+import urllib.request
 from importlib.metadata import version
 
 import openai
@@ -133,6 +135,12 @@ def without_token(check):
     check.true("the right one", MOVE.fullmatch(right.chat.completions.create(**ask, temperature=0).choices[0].message.content))
 
 
+def busy():
+    """Candidates that run or wait, as Prometheus is told."""
+    text = urllib.request.urlopen(report.job["url"] + "/metrics").read().decode()
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(("pairwright_model_running{", "pairwright_model_waiting{")))
+
+
 def abort(check):
     for n in range(20):
         with client.chat.completions.create(**{**ask, "max_tokens": 400}, temperature=1.5, seed=n, stream=True) as response:
@@ -142,14 +150,23 @@ def abort(check):
 
     async def leave():
         async with openai.AsyncOpenAI(base_url=nim, api_key="local", max_retries=0) as other:
-            asked = [asyncio.ensure_future(other.chat.completions.create(**{**ask, "max_tokens": 400}, temperature=1.5, n=4)) for _ in range(16)]
-            await asyncio.sleep(0.02)
+            # Hot enough that few of them would end by themselves.
+            asked = [asyncio.ensure_future(other.completions.create(model=MODEL, prompt="<move>", max_tokens=400, temperature=2, n=8)) for _ in range(64)]
+            seen, until = 0, time.monotonic() + 10
+            while seen < 256 and time.monotonic() < until:
+                await asyncio.sleep(0.02)
+                seen = busy()
             for each in asked:
                 each.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
-            return (await other.chat.completions.create(**ask, temperature=0)).choices
+            left = time.monotonic()
+            while busy() > 0 and time.monotonic() < left + 10:
+                await asyncio.sleep(0.02)
+            return seen, busy(), time.monotonic() - left
 
-    check.true("after 16 cancelled ones, too", asyncio.run(leave()))
+    seen, still, took = asyncio.run(leave())
+    check.true("512 candidates are asked for", seen >= 256, seen)
+    check.true("and none is made when nobody wants it", still == 0 and took < 2, (still, took))
 
 
 def many_at_once(check):
