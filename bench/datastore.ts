@@ -11,6 +11,8 @@ import { machine } from "./machine.ts";
 
 const BYTES = 2 ** 30;
 const ENTITIES = 10_000;
+const CLIENTS = 64;
+const CLIENT_BYTES = 4 * 2 ** 20;
 const dir = ".tmp/bench/datastore";
 const repo = { type: "dataset", organization: "bench", name: "large" };
 const id = `${repo.organization}/${repo.name}`;
@@ -22,7 +24,7 @@ interface Stats {
   cpu_seconds: number;
 }
 
-const piece = randomFillSync(Buffer.alloc(3 * 2 ** 18));
+const piece = randomFillSync(Buffer.alloc(3 * 2 ** 21));
 
 /** A buffer over and over, each time with its place in it: the same bytes whenever they are asked for, and nowhere twice. */
 function* bytes(): Generator<Buffer> {
@@ -131,6 +133,25 @@ async function uploadLarge(hub: string, sha256: string): Promise<void> {
   await call(`${hub}/api/datasets/${id}/commit/main`, lines.map((line) => JSON.stringify(line)).join("\n"));
 }
 
+/** Each into a repository of its own: base64 in a commit, 4 MB. */
+async function manyAtOnce(hub: string): Promise<void> {
+  const bodies = Array.from({ length: CLIENTS }, (_, client) => {
+    const bytes = Buffer.from(piece.subarray(0, CLIENT_BYTES));
+    bytes.writeDoubleLE(client, 0);
+    const value = { content: bytes.toString("base64"), path: "file", encoding: "base64" };
+    return [
+      { key: "header", value: { summary: "many" } },
+      { key: "file", value },
+    ].map((line) => JSON.stringify(line));
+  });
+  await Promise.all(
+    bodies.map(async (lines, client) => {
+      await call(`${hub}/api/repos/create`, { ...repo, name: `own-${client}` });
+      await call(`${hub}/api/datasets/bench/own-${client}/commit/main`, lines.join("\n"));
+    }),
+  );
+}
+
 async function list(origin: string): Promise<void> {
   const spec = { context_size: 4096, is_chat: true, num_parameters: 1, num_virtual_tokens: 0 };
   for (let from = 0; from < ENTITIES; from += 50) {
@@ -169,6 +190,7 @@ const commit = `${hub}/api/datasets/${id}/commit/main`;
 await timed(server, "up, base64 in a commit", BYTES, () =>
   send(commit, "POST", base64Commit(), { "content-type": "application/x-ndjson" }),
 );
+await timed(server, `${CLIENTS} clients, 4 MiB each`, CLIENTS * CLIENT_BYTES, () => manyAtOnce(hub));
 await list(origin);
 server.disconnect();
 await new Promise((resolve) => server.once("exit", resolve));

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, usageError } from "./errors.ts";
+import { flushFile, flushFolder } from "./flush.ts";
 
 export interface WholeFolderOptions {
   /**
@@ -88,25 +89,4 @@ async function flush(dir: string): Promise<void> {
     else if (entry.isFile()) await flushFile(path);
   }
   await flushFolder(dir);
-}
-
-async function flushFile(path: string): Promise<void> {
-  // A copied file may be read-only, which only Windows minds.
-  const file = await open(path, process.platform === "win32" ? "r+" : "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** A new name is on disk when its folder is. Windows has no such call. */
-async function flushFolder(dir: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const folder = await open(dir, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { copyFile, type FileHandle, link, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { codeOf } from "../../lib/errors.ts";
+import { flushFile, flushFolder } from "../../lib/flush.ts";
 import { gitOid } from "./git-objects.ts";
 
 /** Bytes that have come whole, under a temporary name: nobody finds them until `keep`. */
@@ -72,8 +73,10 @@ export async function blobStore(dir: string): Promise<BlobStore> {
       head,
       oid: () => (size <= HEAD_BYTES ? Promise.resolve(gitOid("blob", head)) : blobOid(name, size)),
       async keep() {
-        if ((await store.size(sha256)) === undefined) await putInPlace(name, path(sha256));
-        else await rm(name, { force: true });
+        if ((await store.size(sha256)) === undefined) return putInPlace(name, path(sha256));
+        await rm(name, { force: true });
+        // Another upload may have put it there this moment.
+        await flushFolder(dirname(path(sha256)));
       },
       discard: () => rm(name, { force: true }),
     };
@@ -143,21 +146,12 @@ async function blobOid(path: string, size: number): Promise<string> {
 
 /** The bytes, then the name, then the folder that holds the name: in this order nothing is ever half there. */
 async function putInPlace(temporary: string, target: string): Promise<void> {
-  await flush(temporary);
+  await flushFile(temporary);
   const folder = dirname(target);
   const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
   await rename(temporary, target);
-  await flush(folder);
-  if (isNew) await flush(dirname(folder));
-}
-
-async function flush(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await flushFolder(folder);
+  if (isNew) await flushFolder(dirname(folder));
 }
 
 /** File systems without hard links, and folders on another one, get a copy. */

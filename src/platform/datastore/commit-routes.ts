@@ -6,7 +6,7 @@ import { commitUrl, maySkip, uploadMode } from "./client-kind.ts";
 import { readCommitBody } from "./commit-body.ts";
 import type { DatastoreParts } from "./datastore.ts";
 import { hubFault } from "./hub-fault.ts";
-import { isOn, originOf, partsBehind, repoKeyOf, revisionOf } from "./hub-request.ts";
+import { API_PARTS, isOn, originOf, partsBehind, repoKeyOf, revisionOf } from "./hub-request.ts";
 import { MAIN } from "./repositories.ts";
 import { findEntry, type TreeEntry } from "./tree.ts";
 
@@ -19,7 +19,7 @@ export function commitRoutes(store: DatastoreParts, type: RepoType): Hono {
   routes.post("/preupload/*", async (c) => {
     const { files } = await readAs(c, Preupload, { max_bytes: PREUPLOAD_BYTES });
     const repo = store.repos.get(repoKeyOf(c, type));
-    const { commit } = revisionOf(store, repo, [partsBehind(c, 7).join("/")]);
+    const { commit } = revisionOf(store, repo, [partsBehind(c, API_PARTS).join("/")]);
     const userAgent = userAgentOf(c);
     const known = maySkip(userAgent);
     const answers = files.map(({ path, size }): PreuploadFile => {
@@ -32,7 +32,7 @@ export function commitRoutes(store: DatastoreParts, type: RepoType): Hono {
   });
   routes.post("/commit/*", async (c) => {
     const key = repoKeyOf(c, type);
-    const name = partsBehind(c, 7)
+    const name = partsBehind(c, API_PARTS)
       .join("/")
       .replace(/^refs\/heads\//, "");
     const branch = name === "HEAD" ? MAIN : name;

@@ -8,12 +8,12 @@ import { findEntry } from "./tree.ts";
 
 /**
  * Answers GET and HEAD of `resolve/{rev}/{path}` and `raw/...`: the bytes themselves, from here, for a client that is sent
- * elsewhere looks for these headers there. `depth` is the number of the path's parts before the revision.
+ * elsewhere looks for these headers there. `parts` is how many the path has before the revision.
  */
-export function fileHandler(store: DatastoreParts, type: RepoType, depth: number): Handler {
+export function fileHandler(store: DatastoreParts, type: RepoType, parts: number): Handler {
   return async (c) => {
     const repo = store.repos.get(repoKeyOf(c, type));
-    const { commit, path } = revisionOf(store, repo, partsBehind(c, depth));
+    const { commit, path } = revisionOf(store, repo, partsBehind(c, parts));
     const file = findEntry(store.trees, commit.tree, path);
     if (file?.kind !== "file") throw entryNotFound(path);
     const { sha256, size, oid, name, lfs } = file;

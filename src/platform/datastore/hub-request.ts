@@ -4,6 +4,9 @@ import type { DatastoreParts } from "./datastore.ts";
 import { hubFault, revisionNotFound } from "./hub-fault.ts";
 import type { Commit, Repo, RepoKey } from "./repositories.ts";
 
+/** So many parts has `/v1/hf/api/datasets/{ns}/{name}/{word}`; behind it is what the word is about. */
+export const API_PARTS = 7;
+
 /** The repository that a path names. */
 export function repoKeyOf(c: Context, type: RepoType): RepoKey {
   const { ns = "", name = "" } = c.req.param() as Record<string, string>;

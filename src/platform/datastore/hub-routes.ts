@@ -30,9 +30,10 @@ export function hubRoutes(store: DatastoreParts, context: PlatformContext): Hono
     routes.route(repo, commitRoutes(store, type));
     routes.route(api, repoInfoRoutes(store, type));
     const page = type === "dataset" ? "/datasets/:ns/:name" : "/:ns/:name";
-    const depth = type === "dataset" ? 6 : 5;
     routes.route(`${page}/info/lfs/objects`, lfsRoutes(store, [type]));
-    for (const way of ["resolve", "raw"]) routes.get(`${page}/${way}/*`, fileHandler(store, type, depth));
+    // What is before the revision: v1, hf, the page's own parts, and the word.
+    const parts = 2 + page.split("/").length;
+    for (const word of ["resolve", "raw"]) routes.get(`${page}/${word}/*`, fileHandler(store, type, parts));
   }
   routes.all("*", () => {
     throw hubFault(404, "there is no such address in this hub");

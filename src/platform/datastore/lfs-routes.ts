@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import { LfsBatch, LfsObject, type RepoType, Sha256 } from "../../training/wire/hub.ts";
+import { LfsBatch, LfsObject, type RepoType } from "../../training/wire/hub.ts";
 import { readAs } from "../http/read-body.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { bodyChunks } from "./body-chunks.ts";
@@ -27,12 +27,11 @@ export function lfsRoutes(store: DatastoreParts, types: readonly RepoType[]): Ho
     );
     return c.json({ transfer: "basic", objects: answers }, 200, LFS_JSON);
   });
-  routes.put("/:oid/:size{[0-9]{1,15}}", async (c) => {
+  routes.put("/:oid{[0-9a-f]{64}}/:size{[0-9]{1,15}}", async (c) => {
     requireRepo(c, store, types);
     if (!store.tickets.allows(new URL(c.req.url), "PUT"))
       throw hubFault(403, "this address was not given out, or long ago");
-    const oid = Sha256.parse(c.req.param("oid"));
-    await receive(c, store.blobs, { oid, size: Number(c.req.param("size")) });
+    await receive(c, store.blobs, { oid: c.req.param("oid"), size: Number(c.req.param("size")) });
     return c.body(null, 200);
   });
   routes.post("/verify", async (c) => {

@@ -4,7 +4,7 @@ import type { RepoType } from "../../training/wire/hub.ts";
 import { readAs } from "../http/read-body.ts";
 import { commitOf, type DatastoreParts } from "./datastore.ts";
 import { hubFault, revisionNotFound } from "./hub-fault.ts";
-import { cursorOf, isOn, limitOf, nextLink, partsBehind, repoKeyOf, revisionOf } from "./hub-request.ts";
+import { API_PARTS, cursorOf, isOn, limitOf, nextLink, partsBehind, repoKeyOf, revisionOf } from "./hub-request.ts";
 import { type Commit, MAIN, type Ref, type Repo } from "./repositories.ts";
 
 const BranchCreate = z.object({ startingPoint: z.string().nullish() });
@@ -16,7 +16,7 @@ const COMMITS_PAGE = 100;
 export function refRoutes(store: DatastoreParts, type: RepoType): Hono {
   const routes = new Hono();
   const repoOf = (c: Context) => store.repos.get(repoKeyOf(c, type));
-  const named = (c: Context) => partsBehind(c, 7).join("/");
+  const named = (c: Context) => partsBehind(c, API_PARTS).join("/");
   routes.get("/refs", (c) => {
     const refs = store.repos.refs(repoOf(c));
     return c.json({

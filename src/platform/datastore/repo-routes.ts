@@ -3,7 +3,7 @@ import { RepoCreate, RepoDelete, type RepoInfo, type RepoType } from "../../trai
 import { readAs } from "../http/read-body.ts";
 import { commitOf, type DatastoreParts, filesBelow } from "./datastore.ts";
 import { repoNotFound } from "./hub-fault.ts";
-import { cursorOf, isOn, limitOf, nextLink, partsBehind, repoKeyOf, revisionOf } from "./hub-request.ts";
+import { API_PARTS, cursorOf, isOn, limitOf, nextLink, partsBehind, repoKeyOf, revisionOf } from "./hub-request.ts";
 import { type Commit, MAIN, type Repo } from "./repositories.ts";
 import { treeItem } from "./tree-items.ts";
 
@@ -56,7 +56,7 @@ export function repoInfoRoutes(store: DatastoreParts, type: RepoType): Hono {
   });
   routes.get("/:ns/:name/revision/*", (c) => {
     const repo = store.repos.get(repoKeyOf(c, type));
-    return c.json(withFiles(c, store, repo, revisionOf(store, repo, [partsBehind(c, 7).join("/")]).commit));
+    return c.json(withFiles(c, store, repo, revisionOf(store, repo, [partsBehind(c, API_PARTS).join("/")]).commit));
   });
   routes.delete("/:ns/:name", (c) => {
     const { id } = repoKeyOf(c, type);

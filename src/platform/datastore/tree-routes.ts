@@ -3,7 +3,7 @@ import type { RepoType, TreeItem } from "../../training/wire/hub.ts";
 import { readBody } from "../http/read-body.ts";
 import type { DatastoreParts } from "./datastore.ts";
 import { entryNotFound, hubFault } from "./hub-fault.ts";
-import { cursorOf, isOn, limitOf, nextLink, partsBehind, repoKeyOf, revisionOf } from "./hub-request.ts";
+import { API_PARTS, cursorOf, isOn, limitOf, nextLink, partsBehind, repoKeyOf, revisionOf } from "./hub-request.ts";
 import { findEntry, walk } from "./tree.ts";
 import { treeItem, withLastCommits } from "./tree-items.ts";
 
@@ -16,7 +16,7 @@ export function treeRoutes(store: DatastoreParts, type: RepoType): Hono {
   const routes = new Hono();
   routes.get("/tree/*", (c) => {
     const repo = store.repos.get(repoKeyOf(c, type));
-    const { commit, path } = revisionOf(store, repo, partsBehind(c, 7));
+    const { commit, path } = revisionOf(store, repo, partsBehind(c, API_PARTS));
     const folder = findEntry(store.trees, commit.tree, path);
     if (folder?.kind !== "tree") throw entryNotFound(path);
     const expand = isOn(c.req.query("expand"));
@@ -26,7 +26,7 @@ export function treeRoutes(store: DatastoreParts, type: RepoType): Hono {
   });
   routes.post("/paths-info/*", async (c) => {
     const repo = store.repos.get(repoKeyOf(c, type));
-    const { commit } = revisionOf(store, repo, partsBehind(c, 7));
+    const { commit } = revisionOf(store, repo, partsBehind(c, API_PARTS));
     const { paths, expand } = await readPaths(c);
     const items = paths.flatMap((path) => {
       const plain = path.replace(/^\.?\/+|\/+$/g, "");
