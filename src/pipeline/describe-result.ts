@@ -59,11 +59,31 @@ export function faultOfPairs(summary: PairsSummary): PairwrightError | undefined
 /** With the advice that fits the main reason. */
 function noPairs({ skipped, turns }: PairsSummary): PairwrightError {
   const [reason] = Object.entries(skipped).sort(([, a], [, b]) => b - a)[0] ?? [];
+  const fields = reason && MISSING_FIELDS[reason];
+  if (fields !== undefined) return missingFields(reason ?? "", skipped[reason ?? ""] ?? 0, fields);
   const fix = turns === 0 ? NO_TURNS : ((reason && ADVICE[reason]) ?? "the reasons above say what was left out");
   return new PairwrightError({
     code: "no_pairs",
     what: "no preference pairs were generated",
     fix,
+    exit_code: EXIT.no_pairs,
+  });
+}
+
+/** Why a step of the builder's name was no candidate -> what it lacks. */
+const MISSING_FIELDS: Record<string, string> = {
+  no_turn_id: "turn_id",
+  no_candidate_index: "candidate_index",
+  no_prompt: "input (or prompt)",
+  odd_prompt: "an input that is a text or messages",
+  odd_reply: "an output that is a text or messages",
+};
+
+function missingFields(reason: string, times: number, fields: string): PairwrightError {
+  return new PairwrightError({
+    code: "missing_event_fields",
+    what: `no preference pairs were generated: ${counted(times, "step")} of the builder's name came without ${fields} (${reason})`,
+    fix: "emit candidates with context.choose; or give each step turn_id, candidate_index, input, output and score, in data or metadata",
     exit_code: EXIT.no_pairs,
   });
 }

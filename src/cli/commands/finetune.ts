@@ -5,7 +5,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import { assembleTraining, type TrainingParts } from "../../pipeline/assemble-training.ts";
 import { describeJudged } from "../../pipeline/describe-judged.ts";
-import { describePairs } from "../../pipeline/describe-result.ts";
+import { describePairs, faultOfPairs } from "../../pipeline/describe-result.ts";
 import { stoppedError } from "../../pipeline/evaluate.ts";
 import { refuseSettings } from "../../pipeline/finetune/refuse-settings.ts";
 import { describeJob, type FinetuneResult, finetune } from "../../pipeline/finetune.ts";
@@ -56,9 +56,10 @@ export const run: CommandRun = async (input) => {
       report,
       json,
       fault: (result) => result.fault,
-      stopped: stopped,
+      stopped,
       exitCode({ pairs, verdict }) {
-        if (pairs?.pairs === 0) return EXIT.no_pairs;
+        const fault = pairs && faultOfPairs(pairs);
+        if (fault) return fault.exit_code;
         return input.flags.gate === true && verdict?.promoted !== true ? EXIT.gate_failed : EXIT.ok;
       },
     });

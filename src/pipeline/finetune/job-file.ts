@@ -79,8 +79,9 @@ function jobFile(dir: string, first: JobRecord, { clock, scrub }: JobFileOptions
   const now = () => new Date(clock.now()).toISOString();
 
   async function update(changes: Partial<JobRecord>): Promise<void> {
-    record = JobRecord.parse({ ...record, ...changes, updated_at: now() });
-    await writeFileWhole(join(dir, JOB_FILE), `${scrub(JSON.stringify(record, null, 2))}\n`);
+    // A backend may repeat a key that it was sent: what is kept here goes into other files and messages, too.
+    record = JobRecord.parse(JSON.parse(scrub(JSON.stringify({ ...record, ...changes, updated_at: now() }))));
+    await writeFileWhole(join(dir, JOB_FILE), `${JSON.stringify(record, null, 2)}\n`);
   }
 
   async function step<T extends Json>(name: string, intent: Json, work: (again: boolean) => Promise<T>): Promise<T> {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { EXIT, PairwrightError } from "../../lib/errors.ts";
+import { REDACTED } from "../../lib/scrub.ts";
 import type { JobRecord } from "../../records/job.ts";
 import { type FakeTrainingOptions, fakeTrainerAdapter } from "../../testing/fake-trainer-adapter.ts";
 import { createJobFile, openJobFile } from "./job-file.ts";
@@ -13,13 +14,13 @@ afterEach(async () => {
   for (const each of undo.splice(0)) await each();
 });
 
+const SECRET = "key-0123456789";
 const nothing = { path: "nowhere", rows: 1 };
-const files = { training: nothing, validation: nothing };
 const down = () =>
   new PairwrightError({ code: "platform_unreachable", what: "nobody answers", exit_code: EXIT.unreachable });
 
 /** A job in a folder of its own, with a clock that sleeping moves on. */
-async function place(options: FakeTrainingOptions) {
+async function place(options: FakeTrainingOptions, training = nothing) {
   const dir = await mkdtemp(join(tmpdir(), "pairwright-train-"));
   undo.push(() => rm(dir, { recursive: true }));
   const fake = fakeTrainerAdapter(options);
@@ -40,11 +41,11 @@ async function place(options: FakeTrainingOptions) {
   const drain = new AbortController();
   const stop = new AbortController();
   const facts = { run_id: "r", tag: "tag-1", trainer_adapter: "a", type: "fake", place: "memory" };
-  const file_options = { clock, scrub: (text: string) => text };
+  const file_options = { clock, scrub: (text: string) => text.replaceAll(SECRET, REDACTED) };
   async function run({ wait = true } = {}): Promise<{ error?: PairwrightError; record: JobRecord }> {
     const job = (await openJobFile(dir, file_options)) ?? (await createJobFile(dir, facts, [], file_options));
     const options = { backend: fake.backend, wait, clock, drain: drain.signal, stop: stop.signal, log };
-    const error = await train(files, job, options).then(
+    const error = await train({ training, validation: nothing }, job, options).then(
       () => undefined,
       (thrown: unknown) => thrown as PairwrightError,
     );
@@ -165,6 +166,22 @@ test("a deployment that fails, or cannot be asked, is told apart; both can be go
   expect(unknown.error).toMatchObject({ code: "deployment_status_unknown", exit_code: EXIT.unreachable });
   expect(unknown.record.deployment).toMatchObject({ status: "unknown" });
   expect((await silent.run()).record.deployment).toMatchObject({ status: "ready" });
+});
+
+test("without a row to train on nothing is submitted", async () => {
+  const { run, calls } = await place({}, { ...nothing, rows: 0 });
+  expect((await run()).error).toMatchObject({ code: "no_training_rows", exit_code: EXIT.no_pairs });
+  expect(calls).toEqual([]);
+});
+
+test("what a backend repeats of a secret is nowhere in the record", async () => {
+  const { run, said } = await place({
+    statuses: [{ status: "failed", message: `denied: ${SECRET}`, details: [SECRET] }],
+  });
+  const { error, record } = await run();
+  expect(error?.what).toContain("denied: [redacted]");
+  expect(JSON.stringify(record)).not.toContain(SECRET);
+  expect(said).not.toContain(SECRET);
 });
 
 test("stopped while waiting, the job is left to go on", async () => {

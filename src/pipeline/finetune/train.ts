@@ -26,6 +26,7 @@ export interface TrainOptions {
 export async function train(files: TrainingFiles, job: JobFile, options: TrainOptions): Promise<void> {
   const { backend, stop, log } = options;
   if (job.record.id === null) {
+    if (files.training.rows === 0) throw noRows();
     const { id } = await backend.submit(files, job.steps(stop, log));
     await job.update({ id, status: "pending" });
   }
@@ -59,6 +60,16 @@ async function finishJob(job: JobFile, { backend, clock, drain, stop, log, onSta
     }
     throw error;
   }
+}
+
+function noRows(): PairwrightError {
+  return new PairwrightError({
+    code: "no_training_rows",
+    where: "dataset/training_file.jsonl",
+    what: "there are pairs, and no row to train on",
+    fix: "lower split.validation; or see unwritable_row above: these pairs do not fit the rows of this backend",
+    exit_code: EXIT.no_pairs,
+  });
 }
 
 /** What is known of a deployment after such an error. */
