@@ -50,6 +50,14 @@ test("the platform is opened before variables are expanded, and takes the place 
   ]);
 });
 
+test("a platform on the same machine is asked five times a second, unless told otherwise", async () => {
+  const openPlatform: OpenPlatform = async () => ADDRESS;
+  const polled = async (text: string) =>
+    (await load(text, { openPlatform })).trainer_adapters.adapter?.options.poll_interval_seconds;
+  expect(await polled(FILE)).toBe(0.2);
+  expect(await polled(`${FILE}    poll_interval_seconds: 5\n`)).toBe(5);
+});
+
 test("a saved configuration has the variables, so that a platform on another port is no change", async () => {
   const first = await load(FILE, { openPlatform: async () => ADDRESS });
   const second = await load(FILE, { openPlatform: async () => ({ ...ADDRESS, nim_url: "http://127.0.0.1:6/nim/v1" }) });

@@ -3,6 +3,7 @@ import { type Expansion, expandScalar } from "./expand-variables.ts";
 import {
   formatPath,
   type MapNode,
+  type Node,
   nodeAt,
   type Path,
   placeAt,
@@ -87,11 +88,24 @@ export function pointAt(root: MapNode, { serves }: Platform, address: PlatformAd
     for (const host of ["entity_host", "datastore_host"] as const) {
       if (nodeAt(node, [host]) !== undefined) places.push([["trainer_adapters", name, host], host]);
     }
+    pollOften(node);
   }
   for (const name of serves) {
     if (nodeAt(root, ["llms", name])?.kind === "map") places.push([["llms", name, "base_url"], "nim_url"]);
   }
   return places.flatMap(([path, part]) => replace(root, path, part, address));
+}
+
+/** On the same machine a job may last seconds, and asking costs next to nothing. */
+const POLL_SECONDS = 0.2;
+
+function pollOften(adapter: Node): void {
+  const type = nodeAt(adapter, ["_type"]);
+  if (adapter.kind !== "map" || type?.kind !== "scalar" || type.value !== "nemo_customizer_trainer_adapter") return;
+  if (adapter.entries.has("poll_interval_seconds")) return;
+  const { place } = type;
+  const said = { value: POLL_SECONDS, text: String(POLL_SECONDS), plain: true, retypable: false, unexpanded: false };
+  adapter.entries.set("poll_interval_seconds", { place, node: { kind: "scalar", place, ...said } });
 }
 
 function replace(root: MapNode, path: Path, part: Part, address: PlatformAddress): Replacement[] {
