@@ -15,8 +15,9 @@ function isOldPython(userAgent: string): boolean | undefined {
  * then do as this server says: Python's hub client before 1.20, and the JavaScript one, which cannot make a text of more
  * than 512 MB of base64 at all. From 1.20 on Python's goes to Xet for every `lfs` file, without asking whether it is here.
  */
-export function uploadMode(userAgent: string, size: number): "regular" | "lfs" {
-  if (size < LARGE_BYTES) return "regular";
+export function uploadMode(userAgent: string, { path, size }: { path: string; size: number }): "regular" | "lfs" {
+  // Parquet always, as on the public hub: `push_to_hub` of datasets uploads each piece alone, and forgets it before the commit.
+  if (size < LARGE_BYTES && (size === 0 || !path.endsWith(".parquet"))) return "regular";
   const obeys = isOldPython(userAgent) ?? /^(node|undici|pairwright)\b/.test(userAgent);
   return obeys ? "lfs" : "regular";
 }

@@ -23,7 +23,7 @@ export function commitRoutes(store: DatastoreParts, type: RepoType): Hono {
     const userAgent = userAgentOf(c);
     const known = maySkip(userAgent);
     const answers = files.map(({ path, size }): PreuploadFile => {
-      const mode = uploadMode(userAgent, size);
+      const mode = uploadMode(userAgent, { path, size });
       const entry = known ? findEntry(store.trees, commit.tree, path.replace(/^(\.\/+)+/, "")) : undefined;
       const oid = knownOid(entry, mode);
       return { path, uploadMode: mode, shouldIgnore: false, ...(oid !== undefined && { oid }) };
