@@ -156,6 +156,9 @@ test("adapters, their base and another model answer at the same time, each as it
   expect(first).not.toEqual(one);
   expect(second).not.toEqual(first);
   expect(newest).toEqual(second);
+  // Files that were written over are seen by the next request.
+  await platform.addAdapter("me/tuned", 2, 3);
+  expect(await ask("me/tuned@cust-2")).not.toEqual(second);
   const listed = [];
   for await (const { id } of client.models.list()) listed.push(id);
   expect(listed).toEqual(["local/one", "local/two", "me/tuned@cust-1", "me/tuned", "me/tuned@cust-2"]);

@@ -11,6 +11,7 @@ import { openDatastore } from "./datastore/datastore.ts";
 import { openDeployments } from "./deployments/open-deployments.ts";
 import { DEFAULT_NAMESPACE, type EntityStore, entityStore } from "./entities/entity-store.ts";
 import { serve } from "./http/serve.ts";
+import { modelRepositories } from "./inference/datastore-models.ts";
 import { type InferenceOptions, openInference } from "./inference/open-inference.ts";
 import { leases } from "./leases.ts";
 import { platformMetrics } from "./metrics.ts";
@@ -89,11 +90,9 @@ async function open(
   seed(entities, context);
   const held = leases(LEASES);
   const datastore = await openDatastore(context);
-  const checkout = (repo: string, revision: string, folder: string) =>
-    datastore.checkout("model", repo, revision, folder);
   const training = { models: await readBaseModels(models), max_running_jobs };
   const customizer = openCustomizer({ entities, datastore, context }, training);
-  const inference = await openInference(context, checkout, serving);
+  const inference = await openInference(context, modelRepositories(datastore), serving);
   opened.add(() => inference.pool.close());
   const deployments = openDeployments(inference, context);
   opened.add(() => deployments.close());

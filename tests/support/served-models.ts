@@ -28,20 +28,23 @@ export async function startServingPlatform(options: Partial<PlatformOptions> = {
       await platform.stop();
       await rm(models, { recursive: true, force: true });
     },
-    /** Makes a LoRA adapter over `local/one` with random weights, as a training job leaves it. */
-    async addAdapter(name: string, seed: number): Promise<void> {
+    /**
+     * Makes a LoRA adapter over `local/one` with random weights, as a training job leaves it: `NAME@cust-VERSION`. Made
+     * again, its files are others.
+     */
+    async addAdapter(name: string, version: number, seed = version): Promise<void> {
       const dir = join(models, `adapter-${seed}`);
       const config = readConfig(JSON.parse(await readFile(`${BASE_MODEL}/config.json`, "utf8")), BASE_MODEL);
       const shape = { rank: 4, target_modules: ["q_proj" as const, "v_proj" as const] };
       const tensors = randomTensors(loraShapes(config, shape), seed);
       await writeAdapter(dir, { ...shape, alpha: 32, tensors, base_model_name_or_path: null });
-      const repo = `${name}-${seed}`;
+      const repo = `${name}-${version}`;
       await commit(platform, repo, dir);
       const [namespace, bare = ""] = name.split("/");
       await platform.call("POST", "/v1/namespaces", { id: namespace });
       await platform.call("POST", "/v1/models", {
         namespace,
-        name: `${bare}@cust-${seed}`,
+        name: `${bare}@cust-${version}`,
         base_model: "local/one",
         artifact: { files_url: `hf://${repo}@main`, status: "upload_completed" },
         peft: { finetuning_type: "lora" },

@@ -1,5 +1,6 @@
 import { messageOf } from "../../lib/errors.ts";
 import type { DeploymentConfig, DeploymentStatus, ModelDeployment } from "../../training/wire/deployment.ts";
+import type { ServedModel } from "../inference/model-names.ts";
 import type { Inference } from "../inference/open-inference.ts";
 import type { PlatformContext } from "../platform-context.ts";
 import type { Collection, EntityKey } from "../store/collection.ts";
@@ -26,6 +27,8 @@ export function deployer(store: DeploymentStore, { names, pool }: Inference, con
   const { deployments, configs } = store;
   const { times, log, origin } = context;
   const working = new Map<string, { stop: AbortController; done: Promise<void> }>();
+  /** What was loaded, also when its entity is gone by the time it is to be let go. */
+  const loaded = new Map<string, ServedModel>();
 
   function settle(key: EntityKey, status: DeploymentStatus, description: string, change: Partial<ModelDeployment>) {
     const deployment = deployments.get(key);
@@ -44,6 +47,7 @@ export function deployer(store: DeploymentStore, { names, pool }: Inference, con
       const model = names.find(name, { deployed: false });
       // From now on it can be called: who does so waits for it.
       settle(key, "pending", `Loading ${model.id}`, { models: [model.id] });
+      loaded.set(model.id, model);
       await pool.load(model, signal);
       signal.throwIfAborted();
       const description = `Deployment "${key.namespace}/${key.name}" serves ${model.id}.`;
@@ -70,6 +74,16 @@ export function deployer(store: DeploymentStore, { names, pool }: Inference, con
     working.delete(idOf(key));
   }
 
+  /** A model that was loaded when it was called, after a restart. */
+  function known(id: string): ServedModel | undefined {
+    try {
+      return names.find(id, { deployed: false });
+    } catch {
+      // Its entity is gone; it leaves memory when others need room.
+      return undefined;
+    }
+  }
+
   for (const deployment of deployments.all()) if (deployment.status_details.status === "pending") begin(deployment);
 
   return {
@@ -78,12 +92,9 @@ export function deployer(store: DeploymentStore, { names, pool }: Inference, con
       stopWork(deployment);
       const others = new Set(deployments.all().flatMap(({ models }) => models));
       for (const id of deployment.models.filter((model) => !others.has(model))) {
-        try {
-          const model = names.find(id, { deployed: false });
-          void pool.unload(model).catch((error: unknown) => log.warn(`${id}: ${messageOf(error)}`));
-        } catch (error) {
-          log.debug(`${id} is gone already: ${messageOf(error)}`);
-        }
+        const model = loaded.get(id) ?? known(id);
+        loaded.delete(id);
+        if (model) void pool.unload(model).catch((error: unknown) => log.warn(`${id}: ${messageOf(error)}`));
       }
     },
     async close() {

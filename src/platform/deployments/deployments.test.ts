@@ -24,7 +24,12 @@ async function settle(): Promise<void> {
 function management({ database = seeded(), broken = [] as string[] } = {}) {
   const loader = fakeLoader({ broken });
   const pool = new ModelPool({ loader, memory_bytes: 1000, max_pending: 10, onCrash: () => undefined });
-  const inference = { names: new ModelNames(database), pool, newSeed: () => 1, newAnswerId: () => "x" };
+  const inference = {
+    names: new ModelNames(database, { commitOf: (_, revision) => revision }),
+    pool,
+    newSeed: () => 1,
+    newAnswerId: () => "x",
+  };
   const context: PlatformContext = {
     database,
     dir: "",
@@ -123,6 +128,17 @@ test("a deployment is pending, then ready, and what it serves can be called unti
   expect((await call("DELETE", "/model-deployments/me/d")).body.message).toBe("Resource deleted successfully.");
   await settle();
   expect(() => names.find("me/w")).toThrow("it is not deployed");
+  expect(loader.events).toEqual(["open me/w", "close me/w"]);
+});
+
+test("a model whose entity was deleted before its deployment is let go, too", async () => {
+  const { call, database, loader } = management();
+  await call("POST", "/model-deployments", { name: "d", config: { model: "me/w" } });
+  await settle();
+  collection(database, "model").remove({ namespace: "me", name: "w@cust-1" });
+  await call("DELETE", "/model-deployments/default/d");
+  await settle();
+
   expect(loader.events).toEqual(["open me/w", "close me/w"]);
 });
 

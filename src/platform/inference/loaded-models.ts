@@ -194,7 +194,7 @@ export class LoadedModels {
 }
 
 export function keyOf(source: ModelSource): string {
-  return "dir" in source ? source.dir : `hf://${source.repo}@${source.revision}`;
+  return "dir" in source ? source.dir : `hf://${source.repo}@${source.commit}`;
 }
 
 function tooLarge(bytes: number, memory_bytes: number): HttpFault {

@@ -2,8 +2,13 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelSource } from "./model-names.ts";
 
-/** Lays a model repository out as a folder that is not there yet. */
-export type Checkout = (repo: string, revision: string, dir: string) => Promise<void>;
+/** The Datastore's model repositories, as far as serving needs them. */
+export interface ModelRepositories {
+  /** The commit that a branch or tag stands for now; undefined where there is no such repository or revision. */
+  commitOf(repo: string, revision: string): string | undefined;
+  /** Lays a commit out as a folder that is not there yet. */
+  checkout(repo: string, commit: string, dir: string): Promise<void>;
+}
 
 /** A model's files while it is read: what was laid out for that is gone when this is disposed of. */
 export interface OpenFiles extends AsyncDisposable {
@@ -11,14 +16,18 @@ export interface OpenFiles extends AsyncDisposable {
 }
 
 /** Opens a model's files. What comes from the Datastore is laid out below `scratch`, which nothing else uses. */
-export async function openModelFiles(source: ModelSource, checkout: Checkout, scratch: string): Promise<OpenFiles> {
+export async function openModelFiles(
+  source: ModelSource,
+  repositories: ModelRepositories,
+  scratch: string,
+): Promise<OpenFiles> {
   if ("dir" in source) return { dir: source.dir, [Symbol.asyncDispose]: async () => undefined };
   await mkdir(scratch, { recursive: true });
   const own = await mkdtemp(join(scratch, "model-"));
   const dir = join(own, "files");
   const remove = () => rm(own, { recursive: true, force: true });
   try {
-    await checkout(source.repo, source.revision, dir);
+    await repositories.checkout(source.repo, source.commit, dir);
     return { dir, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();

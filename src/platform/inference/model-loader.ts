@@ -1,6 +1,6 @@
 import { type ModelThread, openModelThread } from "../../engine/generate/model-thread.ts";
 import { openModelFolder } from "../../engine/weights/model-folder.ts";
-import { type Checkout, openModelFiles } from "./model-files.ts";
+import { type ModelRepositories, openModelFiles } from "./model-files.ts";
 import type { ModelSource } from "./model-names.ts";
 import { type ServingSettings, servingSettings } from "./serving-settings.ts";
 
@@ -19,11 +19,15 @@ export interface OpenOptions {
 }
 
 /** Opens models in processes of their own. `scratch`: a folder for what is laid out while a model is read. */
-export function modelLoader(options: { checkout: Checkout; scratch: string; memory_bytes: number }): ModelLoader {
-  const { checkout, scratch, memory_bytes } = options;
+export function modelLoader(options: {
+  repositories: ModelRepositories;
+  scratch: string;
+  memory_bytes: number;
+}): ModelLoader {
+  const { repositories, scratch, memory_bytes } = options;
   return {
     async open(source, { adapters, makeRoom, signal }) {
-      await using files = await openModelFiles(source, checkout, scratch);
+      await using files = await openModelFiles(source, repositories, scratch);
       const settings = servingSettings(await configOf(files.dir), memory_bytes);
       await makeRoom(settings.bytes);
       const { threads, max_batch, max_length } = settings;
@@ -41,7 +45,7 @@ export function modelLoader(options: { checkout: Checkout; scratch: string; memo
       return { thread, settings };
     },
     async addAdapter(thread, name, source) {
-      await using files = await openModelFiles(source, checkout, scratch);
+      await using files = await openModelFiles(source, repositories, scratch);
       await thread.addAdapter(name, files.dir);
     },
   };

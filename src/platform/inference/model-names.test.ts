@@ -16,7 +16,9 @@ function store() {
     collection(database, kind).insert({ namespace, name }, { namespace, name, created_at, ...body });
   }
   return {
-    names: new ModelNames(database),
+    names: new ModelNames(database, {
+      commitOf: (_, revision) => (revision === "lost" ? undefined : `commit of ${revision}`),
+    }),
     database,
     target: (base_model: string, body: object = {}) =>
       put("customization_target", `${base_model}@v${made}`, {
@@ -65,7 +67,7 @@ test("an adapter is called in full, and by its bare name when it is the newest",
   expect(names.find("me/m@cust-1")).toEqual({
     id: "me/m@cust-1",
     weights: { dir: "/models/local/base" },
-    adapter: { repo: "me/m", revision: "cust-1" },
+    adapter: { repo: "me/m", commit: "commit of cust-1" },
     root: "hf://me/m@cust-1",
     parent: "local/base",
     created: 1767225600,
@@ -92,7 +94,10 @@ test("a model of which all weights were trained can be called once it is deploye
   deploy("d/one", ["me/w@cust-1"]);
   await turn();
 
-  expect(names.find("me/w")).toMatchObject({ id: "me/w@cust-1", weights: { repo: "me/w", revision: "cust-1" } });
+  expect(names.find("me/w")).toMatchObject({
+    id: "me/w@cust-1",
+    weights: { repo: "me/w", commit: "commit of cust-1" },
+  });
   expect(() => names.find("me/w@cust-2")).toThrow("it is not deployed");
   expect(names.list().map(({ name }) => name)).toEqual(["me/w@cust-1", "me/w"]);
 });
@@ -114,7 +119,17 @@ test("an adapter without its base is not called, and an adapter over a trained m
   trained("me/b@1", { ...lora, base_model: "me/whole@1" });
 
   expect(() => names.find("me/a@1")).toThrow("its base model local/gone is not here");
-  expect(names.find("me/b@1")).toMatchObject({ parent: "me/whole@1", weights: { repo: "me/whole", revision: "1" } });
+  expect(names.find("me/b@1")).toMatchObject({
+    parent: "me/whole@1",
+    weights: { repo: "me/whole", commit: "commit of 1" },
+  });
+});
+
+test("a model whose repository or revision is gone is not called", () => {
+  const { names, trained } = store();
+  trained("me/w@lost");
+
+  expect(() => names.find("me/w@lost", { deployed: false })).toThrow("this Datastore has nothing at hf://me/w@lost");
 });
 
 test("a name of any form that is no model's is a 404 and nothing else", () => {

@@ -2,9 +2,10 @@ import type { ModelEntity } from "../../training/wire/entity-store.ts";
 import { HttpFault } from "../http/http-fault.ts";
 import { type Collection, collection } from "../store/collection.ts";
 import type { Database } from "../store/database.ts";
+import type { ModelRepositories } from "./model-files.ts";
 
-/** Where a model's files lie: in a folder of this machine, or in a repository of the Datastore. */
-export type ModelSource = { dir: string } | { repo: string; revision: string };
+/** Where a model's files lie: in a folder of this machine, or in a commit of the Datastore, which never changes. */
+export type ModelSource = { dir: string } | { repo: string; commit: string };
 
 /** A model that can be called. */
 export interface ServedModel {
@@ -45,13 +46,15 @@ export class ModelNames {
   readonly #models: Collection<ModelEntity>;
   readonly #deployments: Collection<Deployment>;
   readonly #changes: () => number;
+  readonly #repositories: Pick<ModelRepositories, "commitOf">;
   /** What was found since the last change. */
   readonly #known = new Map<string, ServedModel>();
   #deployed: Set<string> | undefined;
   #as_of = -1;
   #has_looked = false;
 
-  constructor(database: Database) {
+  constructor(database: Database, repositories: Pick<ModelRepositories, "commitOf">) {
+    this.#repositories = repositories;
     this.#targets = collection(database, "customization_target");
     this.#models = collection(database, "model");
     this.#deployments = collection(database, "model_deployment");
@@ -155,15 +158,23 @@ export class ModelNames {
   #served(entity: ModelEntity, deployed: boolean): ServedModel {
     const id = `${entity.namespace}/${entity.name}`;
     const { artifact } = entity;
-    const files = artifact && sourceOf(artifact.files_url);
-    if (artifact === undefined || files === undefined) throw missing(id, "it has no files in this Datastore");
+    if (artifact === undefined) throw missing(id, "it has no files in this Datastore");
     if (artifact.status !== "upload_completed") throw missing(id, `its files are not there (${artifact.status})`);
+    const files = this.#filesAt(artifact.files_url);
+    if (files === undefined) throw missing(id, `this Datastore has nothing at ${shown(artifact.files_url)}`);
     const made = { id, root: artifact.files_url, created: seconds(entity.created_at) };
     if (entity.peft) return { ...made, ...this.#overBase(id, entity), adapter: files };
     if (deployed && !this.#isDeployed(id)) {
       throw missing(id, "it is not deployed, and a model of which all weights were trained needs a deployment");
     }
     return { ...made, weights: files, parent: null };
+  }
+
+  /** What `hf://ns/name@revision` stands for now, with or without the kind of repository before it. */
+  #filesAt(files_url: string): ModelSource | undefined {
+    const [, repo, revision = "main"] = /^hf:\/\/(?:models\/)?([^/@]+\/[^/@]+)(?:@([^/]+))?$/.exec(files_url) ?? [];
+    const commit = repo === undefined ? undefined : this.#repositories.commitOf(repo, revision);
+    return repo === undefined || commit === undefined ? undefined : { repo, commit };
   }
 
   #overBase(id: string, { base_model }: ModelEntity): { weights: ModelSource; parent: string } {
@@ -183,12 +194,6 @@ export class ModelNames {
     );
     return this.#deployed.has(id);
   }
-}
-
-/** `hf://ns/name@revision`, with or without the kind of repository before it. Undefined for what is no model here. */
-function sourceOf(files_url: string): ModelSource | undefined {
-  const found = /^hf:\/\/(?:models\/)?([^/@]+\/[^/@]+)(?:@([^/]+))?$/.exec(files_url);
-  return found?.[1] === undefined ? undefined : { repo: found[1], revision: found[2] ?? "main" };
 }
 
 function orNothing<T>(look: () => T): T | undefined {

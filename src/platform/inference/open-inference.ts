@@ -4,7 +4,7 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import type { PlatformContext } from "../platform-context.ts";
 import type { GenerationParts } from "./generation-routes.ts";
-import type { Checkout } from "./model-files.ts";
+import type { ModelRepositories } from "./model-files.ts";
 import { modelLoader } from "./model-loader.ts";
 import { countModels } from "./model-metrics.ts";
 import { ModelNames } from "./model-names.ts";
@@ -24,7 +24,7 @@ export type Inference = GenerationParts;
 /** Nothing is loaded before it is asked for. The pool is to be closed. */
 export async function openInference(
   context: PlatformContext,
-  checkout: Checkout,
+  repositories: ModelRepositories,
   { memory_bytes = memoryToUse(), max_pending = 2048 }: InferenceOptions = {},
 ): Promise<Inference> {
   const { database, dir, log, metrics } = context;
@@ -32,14 +32,14 @@ export async function openInference(
   // What a platform that was killed had laid out.
   await rm(scratch, { recursive: true, force: true });
   const pool = new ModelPool({
-    loader: modelLoader({ checkout, scratch, memory_bytes }),
+    loader: modelLoader({ repositories, scratch, memory_bytes }),
     memory_bytes,
     max_pending,
     onCrash: (label, error) => log.warn(`model ${label}: ${error.message}`),
   });
   countModels(metrics, pool);
   return {
-    names: new ModelNames(database),
+    names: new ModelNames(database, repositories),
     pool,
     // What 32 bits hold every client can send again.
     newSeed: () => randomInt(2 ** 31),
