@@ -46,6 +46,13 @@ export function buildProgram(setExit: (code: number) => void): Command {
   withConfig(
     add("validate [config]", "check a configuration; calls no model", () => import("./commands/validate.ts")),
   ).option("--print-schema", "print the JSON Schema of the configuration, for editors");
+  withConfig(
+    add(
+      "doctor [config]",
+      "look at all that a finetune needs; spends and changes nothing",
+      () => import("./commands/doctor.ts"),
+    ),
+  ).option("--platform <kind>", "embedded: the platform of this machine, which is not started");
   const info = program.command("info").description("what there is");
   add("components", "the components, with options and defaults", () => import("./commands/info.ts"), info)
     .option("-t, --type <kind>", "of this kind only")
@@ -91,7 +98,10 @@ function addRunCommands(add: Add, withConfig: (command: Command) => Command): vo
   )
     .option("--validation-dataset <file>", "hold no examples out for measuring: these are there for it")
     .option("--no-wait", "submit the training job, and let `jobs wait` wait for it")
-    .option("--rounds <n>", "1; several rounds come with a later version", "1")
+    .option(
+      "--rounds <n>",
+      "collect, train and measure so often, each time with the newest model (default: finetuning.rounds.count)",
+    )
     .option("--gate", "comes with a later version");
 }
 

@@ -87,6 +87,28 @@ export const REFUSED: Record<string, string> = {
 
 const Fraction = z.number().min(0).max(1);
 
+const FirstToLast = z.strictObject({ first: z.number().positive(), last: z.number().positive() });
+const Level = z.strictObject({
+  metric: z.string().min(1).describe("evaluator, or evaluator.metric"),
+  at_least: z.number(),
+});
+
+const Rounds = z.strictObject({
+  count: z.int().min(1).default(1).describe("how often to collect, train and measure; --rounds"),
+  start_from: z
+    .enum(["base", "latest"])
+    .default("base")
+    .describe("what each round trains: the base model anew, or the model of the round before (embedded platform only)"),
+  replay: z.boolean().default(true).describe("pairs are made of the candidates of all rounds so far"),
+  keep_optimizer: z.boolean().default(true).describe("with start_from latest: the optimiser goes on, too"),
+  learning_rate: FirstToLast.optional().describe("of the first round and of the last, evenly between"),
+  beta: FirstToLast.optional().describe("likewise, of dpo.ref_policy_kl_penalty"),
+  guard: Level.optional().describe("a model below this becomes no champion"),
+  goal: Level.optional().describe("a champion that has this ends the rounds"),
+  patience: z.int().min(1).nullable().default(null).describe("end after so many rounds without a better champion"),
+});
+export type Rounds = z.output<typeof Rounds>;
+
 export const Finetuning = z.strictObject({
   enabled: z.boolean().default(false),
   trainer: trainerRef().optional(),
@@ -117,6 +139,7 @@ export const Finetuning = z.strictObject({
       min_n: z.int().min(1).default(1).describe("below so many examples the verdict is inconclusive"),
     })
     .optional(),
+  rounds: Rounds.prefault({}),
 });
 export type Finetuning = z.output<typeof Finetuning>;
 

@@ -6,13 +6,16 @@ import { EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import { assembleTraining, type TrainingParts } from "../../pipeline/assemble-training.ts";
 import { describeJudged } from "../../pipeline/describe-judged.ts";
 import { describePairs, faultOfPairs } from "../../pipeline/describe-result.ts";
+import { describeRounds } from "../../pipeline/describe-rounds.ts";
 import { stoppedError } from "../../pipeline/evaluate.ts";
 import { refuseSettings } from "../../pipeline/finetune/refuse-settings.ts";
 import { describeJob, type FinetuneResult, finetune } from "../../pipeline/finetune.ts";
 import { type Loaded, runCollecting } from "../collecting.ts";
 import type { CommandRun } from "../command.ts";
+import { wholeNumber } from "../flags.ts";
 import { jobFacts } from "../job-facts.ts";
 import { measuringOf } from "../measuring-of.ts";
+import { performRounds, type RoundsResult } from "../perform-rounds.ts";
 
 export const FINETUNE_USES = [
   "llms",
@@ -31,7 +34,7 @@ export const FINETUNE_USES = [
 export const run: CommandRun = async (input) => {
   let training: TrainingParts | undefined;
   try {
-    return await runCollecting<FinetuneResult>(input, {
+    return await runCollecting<RoundsResult>(input, {
       command: "finetune",
       uses: FINETUNE_USES,
       prepare({ config, terminal, flags, builtins }) {
@@ -41,17 +44,19 @@ export const run: CommandRun = async (input) => {
         return config.finetuning.output_dir;
       },
       perform(parts, options, loaded) {
-        const { config, flags } = loaded;
         if (training === undefined) throw new TypeError("nothing was prepared");
-        return finetune(parts, {
+        const { config, flags } = loaded;
+        const count = wholeNumber(flags, "rounds", 1) ?? config.finetuning.rounds.count;
+        const asked = {
           ...options,
           training,
           wait: flags.wait !== false && training.wait_for_completion,
-          held_out: flags.validationDataset === undefined ? config.finetuning.held_out : 0,
-          measuring: measuringOf(loaded),
           clock: systemClock,
           nonce: randomBytes(3).toString("hex"),
-        });
+        };
+        if (count > 1) return performRounds(count, asked, loaded);
+        const held_out = flags.validationDataset === undefined ? config.finetuning.held_out : 0;
+        return finetune(parts, { ...asked, held_out, measuring: measuringOf(loaded) });
       },
       report,
       json,
@@ -79,9 +84,6 @@ function refuseFlags(flags: Loaded["flags"]): void {
       "collect in shards, and join them with `pairs merge`",
     );
   }
-  if (flags.rounds !== undefined && flags.rounds !== "1") {
-    refuse("--rounds", "this version trains one round", "leave it out, and run finetune again");
-  }
   const { validationDataset: file } = flags;
   if (typeof file === "string" && !existsSync(file)) {
     throw usageError({
@@ -93,14 +95,19 @@ function refuseFlags(flags: Loaded["flags"]): void {
   }
 }
 
-function report(result: FinetuneResult): string | undefined {
-  const { pairs, run_dir, completed, job } = result;
+function report(result: RoundsResult): string | undefined {
+  const { pairs, run_dir, completed, job, rounds } = result;
   if (pairs === undefined || completed === 0) return undefined;
-  const parts = [describePairs(pairs, run_dir), job && describeJob(job), describeJudged(result)];
+  const parts = [
+    describePairs(pairs, run_dir),
+    job && describeJob(job),
+    rounds && describeRounds(rounds),
+    describeJudged(result),
+  ];
   return parts.filter((part) => part !== undefined).join("\n\n");
 }
 
-function json({ pairs, job, fault, verdict, ...result }: FinetuneResult): unknown {
+function json({ pairs, job, fault, verdict, ...result }: RoundsResult): unknown {
   return {
     ...result,
     ...pairs,

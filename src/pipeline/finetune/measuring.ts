@@ -67,7 +67,7 @@ export async function planOf(parts: Parts, held: HeldOut, measuring: Measuring):
 /** One measurement, in a folder of its own under the run's. Undefined where it was stopped. */
 export async function measureIn(
   folder: RunFolder,
-  name: "before" | "after",
+  name: "before" | "after" | "first" | "champion",
   model: string | null,
   {
     plan,
@@ -77,9 +77,7 @@ export async function measureIn(
 ): Promise<Measurement | undefined> {
   const parts = await measuring.parts(model);
   try {
-    options.log.info(
-      `measuring ${model ?? measuring.model} by itself, ${name === "before" ? "before" : "after"} training`,
-    );
+    options.log.info(`measuring ${model ?? measuring.model} by itself (${name})`);
     const examples = async function* () {
       for await (const example of parts.examples()) if (plan.measures(example.id)) yield example;
     };

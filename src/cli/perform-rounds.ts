@@ -1,0 +1,102 @@
+import { usageError } from "../lib/errors.ts";
+import { assemble } from "../pipeline/assemble.ts";
+import { assembleTraining } from "../pipeline/assemble-training.ts";
+import type { FinetuneOptions, FinetuneResult } from "../pipeline/finetune.ts";
+import { finishLoop } from "../pipeline/loop/finish-loop.ts";
+import type { LoopRecord } from "../pipeline/loop/loop-record.ts";
+import { roundConfig } from "../pipeline/loop/round-config.ts";
+import { type LoopResult, loop, type RoundParts } from "../pipeline/loop.ts";
+import type { Loaded } from "./collecting.ts";
+import { measuringOf } from "./measuring-of.ts";
+
+/** What a finetune came to: its last round's result, with the first model and the champion as before and after. */
+export interface RoundsResult extends FinetuneResult {
+  rounds?: LoopRecord;
+}
+
+/** Several rounds, then the champion against the model that they began with. */
+export async function performRounds(
+  count: number,
+  asked: Omit<FinetuneOptions, "held_out" | "measuring">,
+  loaded: Loaded,
+): Promise<RoundsResult> {
+  const { config, flags } = loaded;
+  const { finetuning } = config;
+  const measuring = measuringOf(loaded);
+  if (measuring === undefined) throw needsMeasuring(config.file);
+  if (!asked.wait) throw needsWaiting();
+  const { output_dir, held_out } = finetuning;
+  const rounds = { ...finetuning.rounds, count };
+  // Rounds are compared on held-out examples; a data set of its own is for the last word alone.
+  const inRounds = {
+    ...measuringOf({ ...loaded, flags: { ...flags, validationDataset: undefined } }),
+    best_of_n: false,
+  };
+  const { record, last }: LoopResult = await loop({
+    ...asked,
+    output_dir,
+    rounds,
+    held_out,
+    measuring: { ...measuring, ...inRounds },
+    assembleRound: (place) => assembleRound({ ...place, llm: measuring.llm }, count, loaded),
+  });
+  if (last === undefined) throw nothingLeft(output_dir, record);
+  if (last.fault || last.stopped) return { ...last, rounds: record };
+  const judged = await finishLoop(record, { ...asked, output_dir, held_out, measuring });
+  const { before: _, after: __, verdict: ___, ...result } = last;
+  return {
+    ...result,
+    ...judged,
+    rounds: record,
+    ...(record.champion && judged && !judged.after && { stopped: "drained" }),
+  };
+}
+
+async function assembleRound(
+  place: { round: number; latest: string | null; llm: string },
+  count: number,
+  { config, builtins, terminal, flags }: Loaded,
+): Promise<RoundParts> {
+  const rounds = { ...config.finetuning.rounds, count };
+  const made = roundConfig({ ...config, finetuning: { ...config.finetuning, rounds } }, place);
+  const parts = await assemble(made, {
+    ...{ builtins, log: terminal, cache: false, output_dir: config.finetuning.output_dir },
+    dataset_file: typeof flags.dataset === "string" ? flags.dataset : undefined,
+  });
+  const training = assembleTraining(made, terminal, builtins.secrets);
+  return {
+    parts,
+    training,
+    async close() {
+      training.backend.close();
+      await parts.close();
+    },
+  };
+}
+
+function needsMeasuring(file: string) {
+  return usageError({
+    code: "rounds_need_measuring",
+    where: file,
+    what: "rounds are compared by what the model does on held-out examples, and nothing here could measure that",
+    fix: "add an evaluator under eval.evaluators, and name the trained llm in finetuning.target_model",
+  });
+}
+
+function needsWaiting() {
+  return usageError({
+    code: "usage",
+    where: "--no-wait",
+    what: "a round begins when the one before has its model",
+    fix: "leave out --no-wait (and wait_for_completion: false)",
+  });
+}
+
+function nothingLeft(output_dir: string, { rounds, ended }: LoopRecord) {
+  return usageError({
+    code: "no_rounds_left",
+    where: output_dir,
+    what: ended ?? `all ${rounds.length} rounds are done`,
+    fix: "ask for more --rounds, or leave --resume out to begin anew",
+  });
+}

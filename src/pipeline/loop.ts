@@ -1,0 +1,147 @@
+import { join } from "node:path";
+import type { Rounds } from "../config/schema.ts";
+import { hash31 } from "../lib/hash.ts";
+import type { Logger } from "../lib/log.ts";
+import type { TrainingParts } from "./assemble-training.ts";
+import type { Measuring } from "./finetune/measuring.ts";
+import { type FinetuneOptions, type FinetuneResult, finetuneLocked, lockOutput } from "./finetune.ts";
+import { type LoopRecord, putAside, type RoundRecord, readLoop, writeLoop } from "./loop/loop-record.ts";
+import { figureOf } from "./measure/figure-of.ts";
+import type { Measurement } from "./measure/measure-model.ts";
+import type { Parts } from "./parts.ts";
+
+/** Everything alive that one round needs. */
+export interface RoundParts {
+  parts: Parts;
+  training: TrainingParts;
+  close(): Promise<void>;
+}
+
+export interface LoopOptions extends Omit<FinetuneOptions, "training" | "before" | "replay" | "measuring"> {
+  output_dir: string;
+  rounds: Rounds;
+  measuring: Measuring;
+  /** What the configuration names, with the newest model as policy (null: as configured). */
+  assembleRound(place: { round: number; latest: string | null }): Promise<RoundParts>;
+  onRound?: (round: RoundRecord, record: LoopRecord) => void;
+}
+
+export interface LoopResult {
+  record: LoopRecord;
+  /** What the last round came to; absent when no round was left to do. */
+  last?: FinetuneResult;
+}
+
+/**
+ * `collect -> pairs -> train -> deploy -> measure`, again and again, each round with the model of the one before as its
+ * policy. The best model so far, by the held-out examples, is the champion; it is never lost, and a round that makes
+ * things worse changes nothing of it. What earlier commands did in the output folder counts: rounds go on from there.
+ */
+export async function loop(options: LoopOptions): Promise<LoopResult> {
+  const { output_dir, rounds, log } = options;
+  const lock = await lockOutput(output_dir);
+  try {
+    if (options.resume === undefined || options.resume === false) await putAside(output_dir, rounds.count);
+    let record = await readLoop(output_dir);
+    let last: FinetuneResult | undefined;
+    if (record.rounds.length > 0) log.info(`${record.rounds.length} rounds are done; going on from there`);
+    for (let round = record.rounds.length + 1; round <= rounds.count && record.ended === null; round += 1) {
+      log.info(`round ${round} of ${rounds.count}`);
+      const resume = last === undefined ? (options.resume ?? false) : false;
+      last = await playRound(round, record, { ...options, resume });
+      if (last.fault || last.stopped) return { record, last };
+      record = added(record, round, last, options);
+      await writeLoop(output_dir, record);
+      const newest = record.rounds.at(-1);
+      if (newest) options.onRound?.(newest, record);
+      sayRound(record, log);
+    }
+    return { record, ...(last && { last }) };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function playRound(round: number, record: LoopRecord, options: LoopOptions): Promise<FinetuneResult> {
+  const { output_dir, rounds, measuring, assembleRound, seed } = options;
+  const latest = record.rounds.at(-1)?.model ?? null;
+  const { parts, training, close } = await assembleRound({ round, latest });
+  const earlier = record.rounds.map(({ run_id }) => join(output_dir, run_id));
+  try {
+    return await finetuneLocked(parts, {
+      ...options,
+      training,
+      // Other games each round; what is measured on stays the same.
+      seed: round === 1 ? seed : hash31("round", seed, round),
+      measuring: { ...measuring, model: latest ?? measuring.model },
+      before: record.newest ?? undefined,
+      replay: rounds.replay ? earlier : [],
+    });
+  } finally {
+    await close();
+  }
+}
+
+function added(record: LoopRecord, round: number, result: FinetuneResult, options: LoopOptions): LoopRecord {
+  const { before, after, job, pairs, run_dir, seconds } = result;
+  const { rounds, measuring } = options;
+  const scoreOf = (measured: Measurement | undefined) => figureOf(measured, measuring.metric);
+  const base = record.base ?? { model: before?.model ?? measuring.model, score: scoreOf(before) };
+  const champion = record.champion ?? { round: 0, ...base };
+  const score = scoreOf(after);
+  const guard = rounds.guard ? figureOf(after, rounds.guard.metric) : null;
+  const passes = !rounds.guard || (guard !== null && guard >= rounds.guard.at_least);
+  const model = job?.model ?? null;
+  const better = model !== null && passes && score !== null && (champion.score === null || score > champion.score);
+  const entry: RoundRecord = {
+    round,
+    run_id: run_dir.split(/[\\/]/).at(-1) ?? "",
+    policy: before?.model ?? measuring.model,
+    model,
+    job_id: job?.id ?? null,
+    pairs: pairs?.pairs ?? 0,
+    score,
+    guard,
+    champion: better,
+    seconds,
+  };
+  const next: LoopRecord = {
+    base,
+    champion: better ? { round, model, score } : champion,
+    rounds: [...record.rounds, entry],
+    newest: after ?? null,
+    ended: null,
+  };
+  return { ...next, ended: whyEnded(next, after, rounds) };
+}
+
+/** Why no further round is played. */
+function whyEnded(
+  { champion, rounds: done }: LoopRecord,
+  after: Measurement | undefined,
+  rounds: Rounds,
+): string | null {
+  const newest = done.at(-1);
+  if (newest === undefined) return null;
+  if (newest.model === null) return "no pairs are left: all candidates of a prompt have the same score";
+  const { goal, patience } = rounds;
+  const reached = goal && newest.champion ? figureOf(after, goal.metric) : null;
+  if (goal && reached !== null && reached >= goal.at_least) return `the goal is reached: ${goal.metric} ${reached}`;
+  const since = newest.round - (champion?.round ?? 0);
+  if (patience !== null && since >= patience) return `${since} rounds in a row brought no better model`;
+  return null;
+}
+
+function sayRound({ rounds, champion, ended }: LoopRecord, log: Logger): void {
+  const newest = rounds.at(-1);
+  if (newest === undefined) return;
+  const { round, score, guard, pairs, seconds } = newest;
+  const figures = [
+    `score ${score === null ? "unknown" : score.toFixed(4)}`,
+    ...(guard === null ? [] : [`guard ${guard.toFixed(4)}`]),
+    `${pairs} pairs`,
+    `${seconds.toFixed(1)} s`,
+  ];
+  log.info(`round ${round}: ${figures.join(", ")}${newest.champion ? "; the best so far" : ""}`);
+  if (ended !== null) log.info(`${ended}; the champion is that of round ${champion?.round ?? 0}`);
+}
