@@ -112,6 +112,17 @@ test("what was changed is seen in the next turn of the event loop", async () => 
   expect(() => names.find("local/base")).toThrow("does not exist");
 });
 
+test("ten thousand models are listed in one go", () => {
+  const { names, target, trained, database } = store();
+  target("local/base");
+  database.exec("begin");
+  for (let index = 0; index < 10_000; index += 1) trained(`me/m${index}@1`, lora);
+  database.exec("commit");
+
+  // Looking for each name by itself takes minutes.
+  expect(names.list()).toHaveLength(20_001);
+});
+
 test("an adapter without its base is not called, and an adapter over a trained model is", () => {
   const { names, trained } = store();
   trained("me/a@1", { ...lora, base_model: "local/gone" });

@@ -76,16 +76,23 @@ export class ModelNames {
 
   /** Every name that can be called, with its model. */
   list(): { name: string; model: ServedModel }[] {
-    const names = new Set<string>();
-    for (const { base_model } of this.#targets.all()) if (base_model) names.add(base_model);
-    for (const { namespace, name } of this.#models.all()) {
-      names.add(`${namespace}/${name}`);
-      names.add(`${namespace}/${name.split("@")[0]}`);
+    const listed = new Map<string, ServedModel>();
+    for (const { base_model } of this.#targets.all()) {
+      const model = base_model && orNothing(() => this.#base(base_model));
+      if (model) listed.set(model.id, model);
     }
-    return [...names].flatMap((name) => {
-      const model = orNothing(() => this.find(name));
-      return model === undefined ? [] : [{ name, model }];
-    });
+    this.#deployed = undefined;
+    const entities = this.#models.all();
+    const exact = new Set(entities.map(({ namespace, name }) => `${namespace}/${name}`));
+    for (const entity of entities) {
+      const model = orNothing(() => this.#served(entity, true));
+      if (model === undefined) continue;
+      listed.set(model.id, model);
+      // In the order they were made: the newest stays.
+      const bare = model.id.split("@")[0] ?? model.id;
+      if (!exact.has(bare)) listed.set(bare, model);
+    }
+    return [...listed].map(([name, model]) => ({ name, model }));
   }
 
   /**
