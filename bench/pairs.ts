@@ -79,6 +79,7 @@ function measure(folder: string, threads: number | undefined): Measured {
     const { pairs } = await buildPairs({
       runs: [${JSON.stringify(folder)}], builder: dpoTrajBuilder(DpoTrajBuilderOptions.parse({})),
       format: nemoCustomizer, format_name: "nemo-customizer", use_full_message_history: false,
+      training_type: "dpo",
       deduplicate_pairs: true, max_pairs: null, seed: 0, split: { validation: 0.2, by: "auto" }, threads: ${threads},
     });
     const seconds = (performance.now() - started) / 1000;
@@ -108,7 +109,8 @@ for (const candidates of sizes.length > 0 ? sizes : [100_000, 1_000_000]) {
     const { seconds, pairs, peakMb, cpu } = measure(folder, threads);
     const rate = Math.round(candidates / seconds);
     const how = threads === undefined ? "usual threads" : `${threads} threads beside`;
-    const figures = `${rate} candidates/s, ${cpu.toFixed(1)} s of processor, peak ${peakMb.toFixed(0)} MB`;
+    const each = ((cpu * 1e6) / candidates).toFixed(1);
+    const figures = `${rate} candidates/s, ${each} µs of processor a candidate, peak ${peakMb.toFixed(0)} MB`;
     console.log(`  ${how}: ${pairs} pairs in ${seconds.toFixed(2)} s: ${figures}`);
   }
   rmSync(root, { recursive: true, force: true });

@@ -40,3 +40,9 @@ test("-o without a configuration to change is refused", async () => {
     exit_code: 2,
   });
 });
+
+test("--training-type says what the rows are for, whatever the run had", async () => {
+  expect((await partsOf(CONFIG, "")).parts.training_type).toBe("dpo");
+  expect((await partsOf(CONFIG, "", { trainingType: "sft" })).parts.training_type).toBe("sft");
+  await expect(partsOf(CONFIG, "", { trainingType: "ppo" })).rejects.toMatchObject({ exit_code: 2 });
+});
