@@ -1,7 +1,32 @@
 import { expect, test } from "vitest";
 import { describePairs, faultOfPairs } from "./describe-result.ts";
 import { buildOptions, runFolder, storedRun } from "./pairs/__fixtures__/stored-runs.ts";
-import { type BuildPairsOptions, buildPairs } from "./pairs/build-pairs.ts";
+import { type BuildPairsOptions, buildPairs, type PairsSummary } from "./pairs/build-pairs.ts";
+
+function fault(skipped: Record<string, number>, turns = 3) {
+  const summary = {
+    training_type: "dpo",
+    pairs: 0,
+    training: 0,
+    validation: 0,
+    turns,
+    skipped,
+  } as unknown as PairsSummary;
+  return faultOfPairs(summary);
+}
+
+test.each([
+  [{ equal_scores: 5, no_prompt: 1 }, 3, "no_pairs", "score more finely"],
+  [{}, 0, "no_pairs", "ttc_step_name"],
+  [{ no_turn_id: 4 }, 0, "missing_event_fields", "turn_id"],
+  [{ no_candidate_index: 4, equal_scores: 1 }, 1, "missing_event_fields", "candidate_index"],
+  [{ no_prompt: 4 }, 0, "missing_event_fields", "input"],
+  [{ odd_reply: 4 }, 0, "missing_event_fields", "output"],
+])("no pairs, since %o in %i turns: %s, with advice on %s", (skipped, turns, code, advice) => {
+  const error = fault(skipped, turns);
+  expect(error).toMatchObject({ code, exit_code: 4 });
+  expect(`${error?.what} ${error?.fix}`).toContain(advice);
+});
 
 async function built(turns: Parameters<typeof storedRun>[1], training_type: BuildPairsOptions["training_type"]) {
   const summary = await buildPairs(buildOptions([await runFolder([storedRun(0, turns)])], { training_type }));
