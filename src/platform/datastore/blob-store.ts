@@ -10,17 +10,18 @@ import { gitOid } from "./git-objects.ts";
 export interface Received {
   readonly sha256: string;
   readonly size: number;
+  /** All of them, where they are few. */
+  readonly small: Buffer | undefined;
   /** As git names these bytes. */
   oid(): Promise<string>;
-  /** The first bytes, 200 at most. */
-  readonly head: Buffer;
-  /** Flushes the bytes to disk and gives them their name for good. Nothing happens where they are there already. */
+  /** Gives the bytes their name for good. Nothing happens where they are there already. */
   keep(): Promise<void>;
   discard(): Promise<void>;
 }
 
 export interface BlobWriter {
   write(chunk: Uint8Array): Promise<void>;
+  /** The bytes are on disk when this returns. */
   end(): Promise<Received>;
   discard(): Promise<void>;
 }
@@ -30,14 +31,13 @@ export interface BlobStore {
   path(sha256: string): string;
   /** Bytes of a blob; undefined where it is not there. */
   size(sha256: string): Promise<number | undefined>;
-  writer(): Promise<BlobWriter>;
+  writer(): BlobWriter;
   /** Takes in a file: a hard link of it where the file system has them, else a copy. It must not be changed in place afterwards. */
   take(path: string): Promise<Received>;
 }
 
 /** So much is collected before it is written: a write of its own for each piece from the network would cost more. */
 const WRITE_AT = 1 << 18;
-const HEAD_BYTES = 200;
 
 /** Opens the store; what uploads left that were cut off is removed. */
 export async function blobStore(dir: string): Promise<BlobStore> {
@@ -56,22 +56,26 @@ export async function blobStore(dir: string): Promise<BlobStore> {
         throw error;
       }
     },
-    async writer() {
+    writer() {
       const name = temporaryName();
-      return blobWriter(await open(name, "wx", 0o444), name, (facts) => received(name, facts));
+      return blobWriter(name, (facts) => received(name, facts));
     },
     async take(source) {
       const name = temporaryName();
       await linkOrCopy(source, name);
+      await flushFile(name);
       return received(name, await factsOf(name));
     },
   };
-  function received(name: string, { sha256, size, head }: Facts): Received {
+  function received(name: string, { sha256, size, small, oid }: Facts): Received {
     return {
       sha256,
       size,
-      head,
-      oid: () => (size <= HEAD_BYTES ? Promise.resolve(gitOid("blob", head)) : blobOid(name, size)),
+      small,
+      async oid() {
+        if (oid !== undefined) return oid;
+        return small === undefined ? blobOid(name, size) : gitOid("blob", small);
+      },
       async keep() {
         if ((await store.size(sha256)) === undefined) return putInPlace(name, path(sha256));
         await rm(name, { force: true });
@@ -87,24 +91,27 @@ export async function blobStore(dir: string): Promise<BlobStore> {
 interface Facts {
   sha256: string;
   size: number;
-  head: Buffer;
+  small?: Buffer | undefined;
+  oid?: string;
 }
 
-function blobWriter(file: FileHandle, name: string, whole: (facts: Facts) => Received): BlobWriter {
+/** Makes its file when it has something to write: few bytes need one turn at the disk, at their end. */
+function blobWriter(name: string, whole: (facts: Facts) => Received): BlobWriter {
   const digest = createHash("sha256");
-  let head = Buffer.alloc(0);
+  let file: FileHandle | undefined;
   let size = 0;
   let waiting: Uint8Array[] = [];
   let bytes = 0;
-  async function flush(): Promise<void> {
-    const [first = Buffer.alloc(0), ...others] = waiting;
-    await file.appendFile(others.length === 0 ? first : Buffer.concat(waiting, bytes));
+  async function flush(): Promise<Buffer> {
+    const piece = Buffer.concat(waiting, bytes);
     waiting = [];
     bytes = 0;
+    file ??= await open(name, "wx", 0o444);
+    await file.appendFile(piece);
+    return piece;
   }
   return {
     async write(chunk) {
-      if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)]);
       digest.update(chunk);
       size += chunk.byteLength;
       waiting.push(chunk);
@@ -112,41 +119,41 @@ function blobWriter(file: FileHandle, name: string, whole: (facts: Facts) => Rec
       if (bytes >= WRITE_AT) await flush();
     },
     async end() {
-      await flush();
-      await file.close();
-      return whole({ sha256: digest.digest("hex"), size, head });
+      const last = await flush();
+      await file?.datasync();
+      await file?.close();
+      return whole({ sha256: digest.digest("hex"), size, small: last.length === size ? last : undefined });
     },
     async discard() {
-      await file.close();
+      await file?.close();
       await rm(name, { force: true });
     },
   };
 }
 
 async function factsOf(path: string): Promise<Facts> {
-  const digest = createHash("sha256");
-  let head = Buffer.alloc(0);
-  let size = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-    if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)]);
-    digest.update(chunk);
-    size += chunk.byteLength;
+  const { size } = await stat(path);
+  const [content, object] = [createHash("sha256"), createHash("sha1").update(`blob ${size}\0`)];
+  for await (const chunk of pieces(path)) {
+    content.update(chunk);
+    object.update(chunk);
   }
-  return { sha256: digest.digest("hex"), size, head };
+  return { sha256: content.digest("hex"), size, oid: object.digest("hex") };
+}
+
+function pieces(path: string): AsyncIterable<Buffer> {
+  return createReadStream(path, { highWaterMark: 1 << 20 });
 }
 
 /** Git's hash begins with the length, which is known when all has come: a second look at the file. */
 async function blobOid(path: string, size: number): Promise<string> {
   const digest = createHash("sha1").update(`blob ${size}\0`);
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-    digest.update(chunk);
-  }
+  for await (const chunk of pieces(path)) digest.update(chunk);
   return digest.digest("hex");
 }
 
-/** The bytes, then the name, then the folder that holds the name: in this order nothing is ever half there. */
+/** The bytes are on disk; then the name, then the folder that holds it: in this order nothing is ever half there. */
 async function putInPlace(temporary: string, target: string): Promise<void> {
-  await flushFile(temporary);
   const folder = dirname(target);
   const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
   await rename(temporary, target);

@@ -23,14 +23,6 @@ export function uploadMode(userAgent: string, { path, size }: { path: string; si
 }
 
 /**
- * Whether a client is told of a file that it may find to have already, and so skips. Python's before 1.20 then makes up a
- * commit's address, which it cannot read itself.
- */
-export function knowsNothingNew(userAgent: string): boolean {
-  return isOldPython(userAgent) !== true;
-}
-
-/**
  * Whether a client is told what is here already, so that it leaves out a file that is the same. Python's before 1.20, where
  * nothing at all is left, makes up a commit's address that it cannot read itself: it is to commit the same once more.
  */

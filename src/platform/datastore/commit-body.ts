@@ -29,7 +29,7 @@ export async function readCommitBody(chunks: AsyncIterable<Uint8Array>, blobs: B
   try {
     for await (const chunk of chunks) for (const piece of scanner.scan(chunk)) await reader.take(piece);
     for (const piece of scanner.end()) await reader.take(piece);
-    return reader.commit();
+    return await reader.commit();
   } catch (error) {
     await reader.discard();
     throw error;
@@ -38,67 +38,92 @@ export async function readCommitBody(chunks: AsyncIterable<Uint8Array>, blobs: B
 
 interface LineReader {
   take(piece: CommitPiece): Promise<void>;
-  commit(): CommitBody;
+  commit(): Promise<CommitBody>;
   discard(): Promise<void>;
 }
 
+/** Files of one commit that are put on disk at a time, while the next ones come. */
+const AT_ONCE = 4;
+
+type Content = { writer: BlobWriter; decoder: ReturnType<typeof base64Pieces> };
+
 function lineReader(blobs: BlobStore): LineReader {
-  const edits: Edit[] = [];
+  const edits: Promise<Edit>[] = [];
+  const running = new Set<Promise<unknown>>();
   let header: Extract<CommitLine, { key: "header" }>["value"] | undefined;
-  let content: { writer: BlobWriter; decoder: ReturnType<typeof base64Pieces> } | undefined;
-  async function discard(): Promise<void> {
-    const { writer } = content ?? {};
-    content = undefined;
-    await writer?.discard();
-  }
-  async function contentAt(path: string): Promise<Edit> {
-    if (content === undefined) throw hubFault(400, `${path} has no content`);
-    await content.writer.write(content.decoder.end());
-    const received = await content.writer.end();
-    content = undefined;
-    const pointed = received.size === received.head.length ? readLfsPointer(received.head) : undefined;
-    if (pointed === undefined) return keptFile(path, received, false);
-    // Git has a file for large that holds a pointer, and so has the hub.
-    await received.discard();
-    return largeFile(blobs, path, pointed);
-  }
-  async function edit(line: Exclude<CommitLine, { key: "header" }>): Promise<Edit> {
+  let content: Content | undefined;
+  function edit(line: Exclude<CommitLine, { key: "header" }>): Promise<Edit> | Edit {
     const { key, value } = line;
     if (key === "deletedFile") return { do: "remove_file", path: filePath(value.path) };
     if (key === "deletedFolder") return { do: "remove_folder", path: folderPath(value.path) };
     const path = filePath(value.path);
-    if (key === "file") return contentAt(path);
-    return largeFile(blobs, path, { sha256: value.oid, size: value.size ?? undefined });
+    if (key === "lfsFile") return largeFile(blobs, path, { sha256: value.oid, size: value.size ?? undefined });
+    if (content === undefined) throw hubFault(400, `${path} has no content`);
+    const whole = content;
+    content = undefined;
+    return contentAt(blobs, path, whole);
+  }
+  async function start(work: Promise<Edit>): Promise<void> {
+    edits.push(work);
+    if (edits.length > MOST_EDITS) throw hubFault(413, `a commit holds ${MOST_EDITS} files at most`);
+    const settled: Promise<unknown> = work.then(
+      () => running.delete(settled),
+      () => running.delete(settled),
+    );
+    running.add(settled);
+    if (running.size >= AT_ONCE) await Promise.race(running);
+  }
+  async function dropContent(): Promise<void> {
+    const { writer } = content ?? {};
+    content = undefined;
+    await writer?.discard();
   }
   return {
-    discard,
     async take(piece) {
       if (piece.kind === "content") {
         if (piece.first) {
-          await discard();
-          content = { writer: await blobs.writer(), decoder: base64Pieces() };
+          await dropContent();
+          content = { writer: blobs.writer(), decoder: base64Pieces() };
         }
         await content?.writer.write(content.decoder.push(piece.bytes));
         return;
       }
       const line = parseLine(piece.text);
       if (line.key === "header") header = line.value;
-      else edits.push(await edit(line));
+      else await start(Promise.resolve(edit(line)));
       // Of a line that was to have none.
-      await discard();
-      if (edits.length > MOST_EDITS) throw hubFault(413, `a commit holds ${MOST_EDITS} files at most`);
+      await dropContent();
     },
-    commit() {
+    async commit() {
       if (header === undefined) throw hubFault(400, "the commit has no header line");
       const { summary, description, parentCommit } = header;
       return {
         summary: summary ?? "",
         description: description ?? "",
-        edits,
+        edits: await Promise.all(edits),
         ...(parentCommit != null && { parent: parentCommit }),
       };
     },
+    async discard() {
+      await Promise.all(running);
+      await dropContent();
+    },
   };
+}
+
+/** The file whose content has come to its end. */
+async function contentAt(blobs: BlobStore, path: string, { writer, decoder }: Content): Promise<Edit> {
+  try {
+    await writer.write(decoder.end());
+    const received = await writer.end();
+    const pointed = received.small && readLfsPointer(received.small);
+    if (pointed === undefined) return await keptFile(path, received, false);
+    // Git has a file for large that holds a pointer, and so has the hub.
+    return await largeFile(blobs, path, pointed);
+  } finally {
+    // Nothing is there any more of one that was kept.
+    await writer.discard();
+  }
 }
 
 function parseLine(text: string): CommitLine {

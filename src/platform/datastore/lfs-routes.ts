@@ -91,8 +91,7 @@ async function receive(c: Context, blobs: BlobStore, { oid, size }: LfsObject): 
   if (announced !== undefined && Number(announced) !== size) {
     throw hubFault(400, `the object was said to have ${size} bytes, and ${announced} are sent`);
   }
-  const writer = await blobs.writer();
-  let received: Awaited<ReturnType<typeof writer.end>> | undefined;
+  const writer = blobs.writer();
   try {
     let bytes = 0;
     for await (const chunk of bodyChunks(c)) {
@@ -100,12 +99,12 @@ async function receive(c: Context, blobs: BlobStore, { oid, size }: LfsObject): 
       if (bytes > size) throw hubFault(400, `the object was said to have ${size} bytes, and more are sent`);
       await writer.write(chunk);
     }
-    received = await writer.end();
-    if (received.size !== size) throw hubFault(400, `the object has ${received.size} bytes, not ${size}`);
+    if (bytes !== size) throw hubFault(400, `the object has ${bytes} bytes, not ${size}`);
+    const received = await writer.end();
     if (received.sha256 !== oid) throw hubFault(400, `the bytes have the SHA-256 ${received.sha256}, not ${oid}`);
     await received.keep();
   } catch (error) {
-    await (received ?? writer).discard();
+    await writer.discard();
     throw error;
   }
 }
