@@ -307,6 +307,15 @@ test.each([
   expect(calls()).not.toContain("POST /v1/customization/jobs");
 });
 
+test("a redirect is not followed, and told with where it leads", async () => {
+  const { submit } = await backend({
+    "GET /v1/namespaces/*": { status: 308, headers: { location: "https://nmp.example/v1/namespaces/ns" } },
+  });
+  const error = await errorOf(submit());
+  expect(error).toMatchObject({ code: "platform_redirects", exit_code: 2 });
+  expect(error.what).toContain("https://nmp.example");
+});
+
 test("a service that fails twice is asked a third time; one that always fails ends with exit 6", async () => {
   const failing = (until: number): Rules => ({
     "POST /v1/hf/api/repos/create": (_request, times) => ({ status: times <= until ? 500 : 200, body: {} }),
@@ -351,7 +360,10 @@ test.each([
     { progress: 12.5, message: "said" },
   ],
   [{ status: "cancelling" }, { status: "running", backend_status: "cancelling" }],
-  [{ status: "canceled" }, { status: "cancelled" }],
+  [
+    { status: "canceled", status_logs: logs("how it began") },
+    { status: "cancelled", message: null },
+  ],
   [
     { status: "failed", status_logs: logs("early", "NotEnoughResources") },
     { status: "failed", message: "NotEnoughResources" },

@@ -13,6 +13,8 @@ const STATES: Record<string, JobState> = {
   canceled: "cancelled",
 };
 
+const SILENT: readonly JobState[] = ["completed", "cancelled"];
+
 /** A job's status, with its model once it has ended: only the job itself names that. */
 export async function readStatus(customizer: CustomizerClient, id: string, signal: AbortSignal): Promise<JobStatus> {
   const status = await customizer.status(id, signal);
@@ -32,8 +34,8 @@ export function readJob(job: KnownJob, status: KnownStatus | undefined): JobStat
     backend_status,
     progress: typeof percentage === "number" && Number.isFinite(percentage) ? percentage : null,
     model: job.output_model || null,
-    // Of a job that went well, the last detail is how it began.
-    message: state === "completed" ? null : lastDetail(details as Partial<KnownStatus> | null),
+    // Of a job that was not at fault, the last detail says nothing of how it ended.
+    message: SILENT.includes(state) ? null : lastDetail(details as Partial<KnownStatus> | null),
     details: details as Json,
   };
 }

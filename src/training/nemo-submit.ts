@@ -3,6 +3,7 @@ import type { JobSteps } from "../registry/training-backend.ts";
 import type { CustomizerClient, KnownJob } from "./clients/customizer.ts";
 import { RefusedError } from "./clients/service.ts";
 import type { NemoCustomizerTrainerAdapterOptions } from "./nemo-customizer-options.ts";
+import type { JobCreate } from "./wire/customizer.ts";
 
 export interface SubmitParts {
   options: NemoCustomizerTrainerAdapterOptions;
@@ -41,12 +42,13 @@ function jobBody(options: NemoCustomizerTrainerAdapterOptions, tag: string) {
   return {
     config: customization_config,
     dataset: { name: dataset_name, namespace },
-    hyperparameters: withoutNull(hyperparameters),
+    // What is left is what the schema of the options let through, which has no null where the wire has none.
+    hyperparameters: withoutNull(hyperparameters) as JobCreate["hyperparameters"],
     namespace,
     output_model: outputModel(options, tag),
     description: `pairwright ${tag}`,
     custom_fields: { pairwright: tag },
-  };
+  } satisfies JobCreate;
 }
 
 /** A null of the configuration stands for the service's own default. */

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import type { StreamedBody } from "../../lib/http.ts";
+import type { CommitLine } from "../wire/hub.ts";
 
 /** One change of a commit. */
 export type CommitEdit =
@@ -40,7 +41,7 @@ function linesAround(edit: CommitEdit): { before: string; after: string } {
     const place = JSON.stringify({ path: edit.path, encoding: "base64" }).slice(1, -1);
     return { before: `{"key":"file","value":{${place},"content":"`, after: '"}}\n' };
   }
-  const line =
+  const line: CommitLine =
     edit.do === "lfs"
       ? { key: "lfsFile", value: { path: edit.path, algo: "sha256", oid: edit.sha256, size: edit.size } }
       : { key: "deletedFile", value: { path: edit.path } };

@@ -1,4 +1,5 @@
 import type { Json } from "../../registry/training-backend.ts";
+import type { DatasetCreate } from "../wire/entity-store.ts";
 import { namedPath, type Service } from "./service.ts";
 
 const DATASETS = "/v1/datasets";
@@ -16,7 +17,14 @@ export interface DatasetFacts {
 export async function putDataset(service: Service, dataset: DatasetFacts, signal: AbortSignal): Promise<void> {
   const { namespace, name, ...facts } = dataset;
   const { status } = await service.call({
-    ...{ method: "POST", path: DATASETS, body: dataset, accept: [409], repeatable: true, signal },
+    ...{
+      method: "POST",
+      path: DATASETS,
+      body: dataset satisfies DatasetCreate,
+      accept: [409],
+      repeatable: true,
+      signal,
+    },
   });
   if (status !== 409) return;
   const path = namedPath(DATASETS, namespace, name);

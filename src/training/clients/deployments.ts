@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { DeploymentConfigCreate, ModelDeploymentCreate } from "../wire/deployment.ts";
 import { namedPath, oddAnswer, RefusedError, type Service } from "./service.ts";
 
 const CONFIGS = "/v1/deployment/configs";
@@ -12,14 +13,6 @@ export const KnownDeployment = z.looseObject({
   status_details: z.looseObject({ status: z.string(), description: z.string().nullish() }).nullish(),
 });
 export type KnownDeployment = z.output<typeof KnownDeployment>;
-
-export interface DeploymentConfigFacts {
-  namespace: string;
-  name: string;
-  description: string;
-  model: string;
-  nim_deployment: { image_name: string; image_tag: string; gpu: number };
-}
 
 /** Client of Deployment Management. */
 export function deploymentsClient(service: Service) {
@@ -36,11 +29,10 @@ export function deploymentsClient(service: Service) {
   }
 
   return {
-    createConfig: (config: DeploymentConfigFacts, signal: AbortSignal) => create(CONFIGS, config, signal),
-    createDeployment: (
-      deployment: { namespace: string; name: string; description: string; config: string },
-      signal: AbortSignal,
-    ) => create(DEPLOYMENTS, deployment, signal),
+    createConfig: (config: z.input<typeof DeploymentConfigCreate>, signal: AbortSignal) =>
+      create(CONFIGS, config, signal),
+    createDeployment: (deployment: z.input<typeof ModelDeploymentCreate>, signal: AbortSignal) =>
+      create(DEPLOYMENTS, deployment, signal),
 
     /** Lets a deployment serve another config. */
     async changeConfig(namespace: string, name: string, config: string, signal: AbortSignal): Promise<void> {

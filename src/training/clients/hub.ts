@@ -1,10 +1,9 @@
 import { z } from "zod";
+import type { RepoCreate } from "../wire/hub.ts";
 import { type CommitEdit, commitBody } from "./commit-body.ts";
 import { type FileIdentity, fileIdentity } from "./file-identity.ts";
-import { uploadLfs } from "./lfs.ts";
+import { HUB, preupload, type WantedFile } from "./preupload.ts";
 import { oddAnswer, type Service } from "./service.ts";
-
-const HUB = "/v1/hf";
 
 const TreeItem = z.object({
   type: z.string(),
@@ -12,7 +11,6 @@ const TreeItem = z.object({
   oid: z.string(),
   lfs: z.object({ oid: z.string() }).nullish(),
 });
-const Preuploaded = z.object({ files: z.array(z.object({ path: z.string(), uploadMode: z.string() })) });
 const Committed = z.object({ commitOid: z.string().nullish() });
 const Revision = z.object({ sha: z.string() });
 
@@ -21,12 +19,6 @@ export interface RepositoryFile {
   path: string;
   oid: string;
   sha256: string | null;
-}
-
-/** A file that a repository is to hold. */
-export interface WantedFile {
-  path: string;
-  file: string;
 }
 
 /** Client of the Hugging Face Hub API of the Datastore, as far as data sets need it. */
@@ -50,25 +42,6 @@ export function hubClient(service: Service) {
     return found;
   }
 
-  /** The files' bytes get into the store, and a change for each is given back. */
-  async function uploaded(
-    repository: string,
-    wanted: readonly (WantedFile & FileIdentity)[],
-    signal: AbortSignal,
-  ): Promise<CommitEdit[]> {
-    const path = `${api(repository)}/preupload/main`;
-    const asked = { files: wanted.map(({ path, size, sample }) => ({ path, size, sample })) };
-    const { body } = await service.call({ method: "POST", path, body: asked, repeatable: true, signal });
-    const answer = Preuploaded.safeParse(body);
-    if (!answer.success) throw oddAnswer(`POST ${service.endpoint}${path}`, "the answer does not say how to upload");
-    const lfs = new Set(answer.data.files.filter((file) => file.uploadMode === "lfs").map((file) => file.path));
-    const large = wanted.filter((file) => lfs.has(file.path) && file.size > 0);
-    if (large.length > 0) await uploadLfs(service, `${HUB}/datasets/${repository}`, large, signal);
-    return wanted.map(({ path, file, sha256, size }) =>
-      large.some((one) => one.path === path) ? { do: "lfs", path, sha256, size } : { do: "file", path, file, size },
-    );
-  }
-
   /** The newest commit of `main`; null where the hub does not say. */
   async function head(repository: string, signal: AbortSignal): Promise<string | null> {
     const path = `${api(repository)}/revision/main`;
@@ -82,7 +55,7 @@ export function hubClient(service: Service) {
 
     /** A repository that is there already is no error. */
     async createRepository(namespace: string, name: string, signal: AbortSignal): Promise<void> {
-      const body = { name, organization: namespace, type: "dataset" };
+      const body: z.input<typeof RepoCreate> = { name, organization: namespace, type: "dataset" };
       const path = `${HUB}/api/repos/create`;
       await service.call({ method: "POST", path, body, accept: [409], repeatable: true, signal });
     },
@@ -103,7 +76,7 @@ export function hubClient(service: Service) {
       const deleted = there.filter(({ path }) => gone.includes(path));
       if (missing.length === 0 && deleted.length === 0) return { commit: await head(repository, signal), uploaded: [] };
       const edits = [
-        ...(missing.length > 0 ? await uploaded(repository, missing, signal) : []),
+        ...(missing.length > 0 ? await preupload(service, repository, missing, signal) : []),
         ...deleted.map(({ path }): CommitEdit => ({ do: "delete", path })),
       ];
       const { body } = await service.call({

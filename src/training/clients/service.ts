@@ -1,5 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
-import { EXIT, PairwrightError } from "../../lib/errors.ts";
+import { EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import { createHttpClient, type HttpResponse, type StreamedBody } from "../../lib/http.ts";
 import { HttpError } from "../../lib/http-error.ts";
 import { refusalText } from "./refusal-text.ts";
@@ -66,7 +66,8 @@ const BUSY = new Set([408, 429, 500, 502, 503, 504]);
 
 /**
  * Calls one service, a few times where that is safe: when nothing was sent, or when the request may be repeated. Errors:
- * `platform_unreachable` and `platform_error` (exit 6), `platform_key_refused` and `platform_refused` (exit 2).
+ * `platform_unreachable` and `platform_error` (exit 6), `platform_key_refused`,
+ * `platform_redirects` and `platform_refused` (exit 2).
  */
 export function createService(options: ServiceOptions): Service {
   const { name, base_url, token, token_name, clock, timeout_ms: limit_ms = TIMEOUT_MS } = options;
@@ -89,6 +90,7 @@ export function createService(options: ServiceOptions): Service {
     const { status } = response;
     const read = parsed(response.text);
     if ((status >= 200 && status < 300) || accept.includes(status)) return { ...response, body: read };
+    if (status >= 300 && status < 400) throw redirected(`${method} ${http.endpoint}${path}`, response.headers.location);
     throw refused(`${method} ${http.endpoint}${path}`, { name, token_name, status, text: refusalText(read, token) });
   }
 
@@ -140,6 +142,17 @@ function unreachable(name: string, error: unknown): unknown {
     fix: "check entity_host and datastore_host, that curl HOST/health answers, and the network between; then go on with --resume",
     exit_code: EXIT.unreachable,
     cause: error,
+  });
+}
+
+/** Not followed: a key would go along to wherever it leads. */
+function redirected(where: string, location: string | undefined): PairwrightError {
+  const origin = location !== undefined && URL.canParse(location) ? ` to ${new URL(location).origin}` : "";
+  return usageError({
+    code: "platform_redirects",
+    where,
+    what: `it redirects${origin}`,
+    fix: "write the address that it leads to into entity_host or datastore_host, with https:// where that is meant",
   });
 }
 
