@@ -48,5 +48,8 @@ test("no rows for supervised fine-tuning is told with what to do", async () => {
   const unscored = await built([["p", { a: null, b: null }]], "sft");
   expect(unscored.fault).toMatchObject({ code: "no_rows", exit_code: 4 });
   expect(unscored.fault?.fix).toContain("no reply is scored");
-  expect((await built([], "sft")).fault?.fix).toContain("check ttc_step_name");
+  expect((await built([], "sft")).fault).toMatchObject({
+    code: "no_pairs",
+    fix: expect.stringContaining("ttc_step_name"),
+  });
 });

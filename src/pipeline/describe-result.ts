@@ -88,14 +88,18 @@ function missingFields(reason: string, times: number, fields: string): Pairwrigh
   });
 }
 
-function noRows({ skipped, turns }: PairsSummary): PairwrightError {
+function noRows(summary: PairsSummary): PairwrightError {
+  const { no_completion = 0, unwritable_row = 0 } = summary.skipped;
+  // Without candidates there is neither, and for the same reasons.
+  if (summary.turns === 0) return noPairs(summary);
   const unfit =
     'no reply is scored, whole and not empty: "reason", "error" and "finish_reason" of the candidates in runs.jsonl say why';
-  const unwritable = "the replies are more than one message of text, such as calls of tools: set training_type: dpo";
+  const unwritable =
+    "a row of this format holds a reply of one text, and no calls of tools: let the workflow answer in text";
   return new PairwrightError({
     code: "no_rows",
     what: "no rows for supervised fine-tuning were generated",
-    fix: turns === 0 ? NO_TURNS : (skipped.unwritable_row ?? 0) > (skipped.no_completion ?? 0) ? unwritable : unfit,
+    fix: unwritable_row > no_completion ? unwritable : unfit,
     exit_code: EXIT.no_pairs,
   });
 }
