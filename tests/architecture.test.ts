@@ -28,6 +28,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "evaluation",
     "preferences",
     "datasets",
+    "tokens",
     "training",
     "registry",
     "lib",
@@ -54,9 +55,9 @@ const betweenFolders: IForbiddenRuleType[] = Object.entries(MAY_IMPORT).map(([fo
 
 const everywhere: IForbiddenRuleType[] = [
   {
-    name: "only the commands that train, generate and import models use the engine",
+    name: "only the commands that train, generate, import and examine models use the engine",
     severity: "error",
-    from: { path: "^src/cli/", pathNot: ["^src/cli/commands/(train|generate|model-import)\\.ts$", TEST] },
+    from: { path: "^src/cli/", pathNot: ["^src/cli/commands/(train|generate|model-import|doctor)\\.ts$", TEST] },
     to: { path: "^src/engine/" },
   },
   {

@@ -3,7 +3,7 @@ import { parseEnv } from "node:util";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { loadPluginsOnly } from "../config/load-plugins-only.ts";
-import type { OpenPlatform, PlatformAddress } from "../config/platform-address.ts";
+import { type OpenPlatform, type PlatformAddress, USUAL_ADDRESS } from "../config/platform-address.ts";
 import type { Section } from "../config/schema.ts";
 import { dataDir } from "../lib/data-dir.ts";
 import { usageError } from "../lib/errors.ts";
@@ -49,6 +49,8 @@ export interface LoadRequest {
   builtins?: Builtins;
   /** The command calls what the file names: a platform that it asks for is found or started. */
   connects?: boolean;
+  /** For a command that starts none: where the platform that the file asks for runs, if it does. */
+  findPlatform?: (asked: Parameters<OpenPlatform>[0]) => Promise<string | undefined>;
 }
 
 /** Reads and checks the configuration, its plugins loaded. */
@@ -67,11 +69,24 @@ export async function loadConfigFor(request: LoadRequest): Promise<{ config: Con
     ],
     plugins: list(flags.plugin),
     modules: await publicModules(),
-    openPlatform: request.connects === true ? (asked) => openPlatform(asked, env, terminal) : undefined,
+    openPlatform: platformOpener(request, env),
   });
   terminal.hide(config.secrets);
   for (const { path, from, to } of config.replaced) terminal.info(`platform: ${path} is ${to}, in place of ${from}`);
   return { config, builtins };
+}
+
+function platformOpener({ connects, findPlatform, terminal }: LoadRequest, env: Record<string, string | undefined>) {
+  if (connects === true) return (asked: Parameters<OpenPlatform>[0]) => openPlatform(asked, env, terminal);
+  if (findPlatform === undefined) return undefined;
+  return async (asked: Parameters<OpenPlatform>[0]) => {
+    const origin = await findPlatform(asked);
+    return origin === undefined ? USUAL_ADDRESS : addressOf(origin);
+  };
+}
+
+function addressOf(origin: string): PlatformAddress {
+  return { entity_host: origin, datastore_host: origin, nim_url: `${origin}/nim/v1` };
 }
 
 /** The platform of this machine. It is used until this process ends, however it does. */
@@ -84,7 +99,7 @@ async function openPlatform(
   const token = env.PAIRWRIGHT_PLATFORM_TOKEN || undefined;
   const { origin, started } = await useEmbeddedPlatform({ dir: dataDir("pairwright", env), models, token });
   terminal.info(`platform: ${origin}${started ? ", started for this command" : ", which runs already"}`);
-  return { entity_host: origin, datastore_host: origin, nim_url: `${origin}/nim/v1` };
+  return addressOf(origin);
 }
 
 /** The built-in components and those of `--plugin`. */

@@ -27,6 +27,11 @@ export async function takeLock(path: string): Promise<Lock> {
   throw usageError({ code: "locked", where: path, what: "other processes keep taking this lock" });
 }
 
+/** Fails as `takeLock` does while a living process has the lock, and takes nothing. */
+export async function refuseWhileLocked(path: string): Promise<void> {
+  await refuseWhileAlive(path, path);
+}
+
 /** Makes the file with the id already in it: nobody may find it empty and take it for a dead one's. */
 async function create(path: string): Promise<boolean> {
   const mine = await writeMine(path);

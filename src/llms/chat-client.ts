@@ -78,7 +78,8 @@ export function createChatClient(
   };
 }
 
-function httpOptions(options: ModelOptions, key: string | undefined): HttpClientOptions {
+/** How every request to a model's server is sent. */
+export function httpOptions(options: ModelOptions, key: string | undefined): HttpClientOptions {
   return {
     base_url: options.base_url,
     headers: {

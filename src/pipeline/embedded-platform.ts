@@ -61,6 +61,16 @@ export async function useEmbeddedPlatform(options: EmbeddedPlatformOptions): Pro
   }
 }
 
+/** Where the platform is that uses a data folder; undefined where none runs. Starts nothing, and keeps none running. */
+export async function findEmbeddedPlatform(dir: string): Promise<string | undefined> {
+  const origin = await originIn(dir);
+  if (origin === undefined) return undefined;
+  const answer = await fetch(`${origin}/health`, { signal: AbortSignal.timeout(ANSWER_LIMIT_MS) }).catch(
+    () => undefined,
+  );
+  return answer?.ok ? origin : undefined;
+}
+
 async function originIn(dir: string): Promise<string | undefined> {
   try {
     const { origin, pid } = JSON.parse(await readFile(join(dir, "platform.json"), "utf8")) as Record<string, unknown>;

@@ -59,6 +59,20 @@ export interface DeploymentStatus {
   message: string | null;
 }
 
+/** What a look at something came to. */
+export interface Finding {
+  status: "ok" | "warning" | "failed" | "unknown" | "skipped";
+  /** One line: what is so, and where it is not as it should be, what to do. */
+  detail: string;
+}
+
+/** Something that can be looked at before a training without spending or changing anything. */
+export interface BackendCheck {
+  name: string;
+  /** What it throws is a failed check. */
+  look(signal: AbortSignal): Promise<Finding>;
+}
+
 /** Where data sets become models. Every method throws a PairwrightError when the backend cannot be asked or refuses. */
 export interface TrainingBackend {
   /** Where it is, for messages: nothing secret in it. */
@@ -82,6 +96,8 @@ export interface TrainingBackend {
   /** Starts serving a model; gives the deployment's name. Once, however often it is interrupted. */
   deploy(model: string, steps: JobSteps): Promise<{ name: string }>;
   deployment(name: string, signal: AbortSignal): Promise<DeploymentStatus>;
+  /** What `pairwright doctor` looks at. Absent: nothing there can be looked at. */
+  readonly checks?: readonly BackendCheck[];
   /** Ends open connections. */
   close(): void;
 }

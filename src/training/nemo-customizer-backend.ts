@@ -3,6 +3,7 @@ import type { TrainingBackend } from "../registry/training-backend.ts";
 import { customizerClient } from "./clients/customizer.ts";
 import { deploymentsClient } from "./clients/deployments.ts";
 import { createService, RefusedError } from "./clients/service.ts";
+import { nemoChecks } from "./nemo-checks.ts";
 import type { NemoCustomizerTrainerAdapterOptions } from "./nemo-customizer-options.ts";
 import type { AdapterSurroundings } from "./nemo-customizer-trainer-adapter.ts";
 import { readDeployment, serveModel } from "./nemo-deployment.ts";
@@ -51,6 +52,7 @@ export function nemoCustomizerBackend(
       return found;
     },
     deploy: (model, steps) => serveModel(model, { options, deployments, steps }),
+    checks: nemoChecks({ options, platform, datastore }),
     deployment: (name, signal) => readDeployment(deployments, { namespace, name }, signal),
     close() {
       platform.close();

@@ -37,5 +37,14 @@ async function unsetElsewhere(request: LoadRequest): Promise<readonly ConfigProb
   }
 }
 
-const COLLECTING = ["llms", "functions", "ttc_strategies", "workflow", "eval", "trajectory_builders", "split"] as const;
+/** The sections that collecting works with. */
+export const COLLECTING = [
+  "llms",
+  "functions",
+  "ttc_strategies",
+  "workflow",
+  "eval",
+  "trajectory_builders",
+  "split",
+] as const;
 const ALL = [...COLLECTING, "trainers", "trainer_adapters", "finetuning", "platform", "plugins"] as const;

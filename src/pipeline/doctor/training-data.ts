@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import { exists } from "../../lib/files.ts";
+import { canonicalJson, sha256 } from "../../lib/hash.ts";
+import { readJsonl } from "../../lib/jsonl.ts";
+import type { BackendCheck, Finding } from "../../registry/training-backend.ts";
+import type { Example } from "../../registry/workflow.ts";
+import { chooseHeldOut, type HeldOut } from "../finetune/held-out.ts";
+import { PAIR_FILES } from "../pairs/draft.ts";
+import type { Parts } from "../parts.ts";
+import { findRuns } from "../run-folder.ts";
+import { ok, unknown, warning } from "./check.ts";
+
+/** Whether the data set can be read, and how many of its examples are kept for measuring. */
+export function datasetCheck(parts: Parts, share: number): BackendCheck {
+  return {
+    name: "data_set",
+    async look(signal) {
+      const { total, held } = await readDataset(parts, share, signal);
+      const kept = held.count === 0 ? "none is held out" : `${held.count} are held out for measuring`;
+      if (total - held.count < 2) return warning(`${total} examples, and ${kept}: hardly any are left to collect from`);
+      return ok(`${total} examples; ${kept}`);
+    },
+  };
+}
+
+/** Reads the data set once. */
+export async function readDataset(
+  parts: Parts,
+  share: number,
+  signal: AbortSignal,
+): Promise<{ total: number; held: HeldOut }> {
+  let total = 0;
+  async function* counted(): AsyncGenerator<Example> {
+    for await (const example of parts.examples()) {
+      signal.throwIfAborted();
+      total += 1;
+      yield example;
+    }
+  }
+  const held = await chooseHeldOut(counted(), share);
+  return { total, held };
+}
+
+/** The newest file of this name in the run folders of an output folder; undefined where there is none. */
+export async function newestOf(output_dir: string, name: string): Promise<string | undefined> {
+  for (const { run_id } of await findRuns(output_dir)) {
+    const path = join(output_dir, run_id, name);
+    if (await exists(path)) return path;
+  }
+  return undefined;
+}
+
+/** Pairs that are looked at: what a configuration drops shows in the first few. */
+const MOST_PAIRS = 2000;
+
+/**
+ * Whether rows lose what tells them apart: a text prompt holds the last message only, and where the messages before it
+ * differ, the model would be trained on questions that it cannot understand.
+ */
+export function historyCheck(parts: Parts): BackendCheck {
+  return {
+    name: "message_history",
+    async look(signal) {
+      if (parts.pairs.use_full_message_history) return ok("rows hold the whole conversation");
+      const path = await newestOf(parts.output_dir, PAIR_FILES.pairs);
+      if (path === undefined) {
+        return unknown(
+          "use_full_message_history is false: rows will hold the last message alone; whether the others matter is known once there are pairs",
+        );
+      }
+      return historyFinding(path, await droppedMessages(path, signal));
+    },
+  };
+}
+
+function historyFinding(path: string, { pairs, different }: { pairs: number; different: number }): Finding {
+  if (different <= 1) return ok(`the messages that rows do not hold are the same in all ${pairs} pairs of ${path}`);
+  return warning(
+    `use_full_message_history is false, and the messages that rows then lose are ${different} different ones in the ${pairs} pairs of ${path}: the model would not see what told them apart; set it to true`,
+  );
+}
+
+async function droppedMessages(path: string, signal: AbortSignal): Promise<{ pairs: number; different: number }> {
+  const seen = new Set<string>();
+  let pairs = 0;
+  for await (const { value } of readJsonl(path, signal)) {
+    const { prompt } = value as { prompt?: unknown };
+    if (Array.isArray(prompt)) seen.add(sha256(canonicalJson(prompt.slice(0, -1))));
+    pairs += 1;
+    if (pairs === MOST_PAIRS) break;
+  }
+  return { pairs, different: seen.size };
+}
