@@ -33,7 +33,7 @@ describeSuites("openai of Python", await pythonEnv("requirements-toolkit.txt"), 
     script: "openai_client.py",
     versions: { openai: /^3\./ },
     sections: {
-      models: 2,
+      models: 4,
       chat: 17,
       logprobs: 9,
       stream: 11,
@@ -77,6 +77,7 @@ describe("openai of npm", () => {
     const names: string[] = [];
     for await (const { id } of client.models.list()) names.push(id);
     expect(names).toContain(model);
+    expect((await client.models.retrieve(model)).id).toBe(model);
   });
 
   test("chat: a move, its end, its usage", async () => {

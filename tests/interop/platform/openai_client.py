@@ -20,6 +20,8 @@ def models(check):
     listed = list(client.models.list())
     check.true("the base model is listed", MODEL in [each.id for each in listed], listed)
     one = next(each for each in listed if each.id == MODEL)
+    check.equal("retrieve", client.models.retrieve(MODEL).id, MODEL)
+    check.raises("retrieve what is not there", openai.NotFoundError, lambda: client.models.retrieve("no/such"))
     check.equal("as a model", (one.object, isinstance(one.created, int), bool(one.owned_by)), ("model", True, True))
 
 
