@@ -207,6 +207,29 @@ test("a field that cannot be used is a 400 that names it", async () => {
   expect(answers).toHaveLength(28);
 });
 
+test("a completion that cannot be made is a 400 that names the field", async () => {
+  const bad: [object, string][] = [
+    [{ prompt: [] }, "prompt"],
+    [{ prompt: { text: "x" } }, "prompt"],
+    [{ prompt: [5, -1] }, "prompt.1"],
+    [{ prompt: [5, 99_999] }, "prompt"],
+    [{ prompt: "" }, "prompt"],
+    [{ prompt: "x", logprobs: 50 }, "logprobs"],
+    [{ prompt: [5], echo: true }, "echo"],
+    [{ prompt: "x", echo: true, logprobs: 1 }, "echo"],
+    [{ prompt: Array.from({ length: 1000 }, () => "x"), n: 100 }, "n"],
+    [{ prompt: ["x", "word ".repeat(2000)] }, "max_tokens"],
+  ];
+  const params = await Promise.all(
+    bad.map(async ([fields]) => {
+      const { status, body } = await platform.call("POST", "/v1/completions", { model: "local/one", ...fields });
+      return [status, body.param];
+    }),
+  );
+
+  expect(params).toEqual(bad.map(([, param]) => [400, param]));
+});
+
 test("fields that nobody knows, and those that change nothing, are let through", async () => {
   const odd = {
     foo: 1,

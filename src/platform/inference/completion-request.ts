@@ -5,6 +5,8 @@ import { commonFields, MOST_LOGPROBS, samplingOf } from "./sampling-fields.ts";
 
 const TokenIds = z.array(z.int().min(0)).min(1);
 const MOST_PROMPTS = 1024;
+/** Of all prompts of a request together. */
+const MOST_CHOICES = 2048;
 
 export const CompletionRequest = z.object({
   ...commonFields,
@@ -23,10 +25,16 @@ export type CompletionRequest = z.output<typeof CompletionRequest>;
 /** What OpenAI makes where nobody says how much. */
 const FEW_TOKENS = 16;
 
-/** One request for each prompt, all with one seed: each is answered as if it had come alone. Errors: 400 for `echo` where it cannot be. */
+/**
+ * One request for each prompt, all with one seed: each is answered as if it had come alone. Errors: 400 for `echo`
+ * where it cannot be, and for too many choices.
+ */
 export function completionTextRequests(body: CompletionRequest, seed: number): TextRequest[] {
   const { logprobs, echo } = body;
   const prompts = promptsOf(body.prompt);
+  if (prompts.length * (body.n ?? 1) > MOST_CHOICES) {
+    throw badParameter("n", `${prompts.length} prompts with n = ${body.n} are more than ${MOST_CHOICES} choices`);
+  }
   const ask = logprobs === true ? 0 : logprobs;
   if (echo && typeof ask === "number") throw badParameter("echo", "`echo` is not supported together with `logprobs`");
   if (echo && !prompts.every((prompt) => "text" in prompt)) {
