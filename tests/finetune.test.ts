@@ -4,11 +4,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { trainingPlace } from "../src/engine/__fixtures__/model-folder.ts";
 import { startTestPlatform } from "../src/platform/__fixtures__/test-platform.ts";
 import { type ModelServer, startModelServer } from "../src/testing/model-server.ts";
+import type { Fault } from "../src/testing/model-server-fault.ts";
 import { JOB, WELL } from "../src/training/__fixtures__/nemo-rules.ts";
 import { type Reply, type Rules, startStub } from "../src/training/__fixtures__/stub-services.ts";
 import { guessReply } from "./support/guesses.ts";
 import { jsonOf } from "./support/program.ts";
-import { filesBelow, makeProject, type Project, runDirs, runLines } from "./support/project.ts";
+import { filesBelow, makeProject, type Project, resultBytes, runDirs, runLines } from "./support/project.ts";
 
 let model: ModelServer;
 beforeAll(async () => {
@@ -295,21 +296,58 @@ test("without pairs nothing is uploaded", async () => {
   expect(stub.calls()).toEqual([]);
 });
 
-test("a run of the data set in which nothing completes ends the collecting, unless it is told to go on", async () => {
-  const down = await startModelServer({
-    reply: guessReply,
-    faults: (_request, call) => (call <= 12 ? { kind: "status", status: 400 } : null),
-  });
-  try {
-    await using stub = await services();
+test.each([
+  [false, 3, "collection_failed"],
+  [true, 3, undefined],
+])(
+  "a run of the data set in which nothing completes, with continue_on_collection_error: %s",
+  async (go_on, code, error) => {
     // The first run of the data set fails as a whole: every example at its first call of three.
-    await using project = await trainer(stub.origin, { url: down.url, trainer: { num_runs: 2 } });
-    const ended = await run(project, "--no-cache");
-    expect(ended.code).toBe(3);
-    expect(jsonOf<{ error: object }>(ended).error).toMatchObject({ code: "collection_failed" });
-    expect(stub.calls()).toEqual([]);
+    const faults = (_request: unknown, call: number): Fault | null =>
+      call <= 12 ? { kind: "status", status: 400 } : null;
+    const down = await startModelServer({ reply: guessReply, faults });
+    try {
+      await using stub = await services();
+      const given = { num_runs: 2, continue_on_collection_error: go_on };
+      await using project = await trainer(stub.origin, {
+        url: down.url,
+        trainer: given,
+        finetuning: { held_out: 0.01 },
+      });
+      const ended = await run(project, "--no-cache");
+      expect(ended.code).toBe(code);
+      const result = jsonOf<{ error?: { code: string }; job?: object }>(ended);
+      expect(result.error?.code).toBe(error);
+      if (go_on) expect(result).toMatchObject({ completed: 4, failed: 4, job: { status: "completed" } });
+      else expect(stub.calls()).toEqual([]);
+    } finally {
+      await down.close();
+    }
+  },
+);
+
+test("killed in the second of three runs of the data set, it ends with the same data set as if it was not", async () => {
+  await using stub = await services();
+  const slow = await startModelServer({ reply: guessReply, latency_ms: 30 });
+  try {
+    await using whole = await trainer(stub.origin, { trainer: { num_runs: 3 } });
+    expect((await run(whole, "--no-cache")).code).toBe(0);
+    await using cut = await trainer(stub.origin, { trainer: { num_runs: 3 }, url: slow.url });
+    const started = cut.start("finetune", "config.yml", "--no-cache");
+    await started.says("Run 1/3");
+    started.child.kill("SIGKILL");
+    await started.ended;
+
+    expect((await run(cut, "--no-cache", "--resume")).code).toBe(0);
+
+    const bytesOf = async (project: Project) => resultBytes((await runDirs(project.out))[0] ?? "");
+    expect(await bytesOf(cut)).toEqual(await bytesOf(whole));
+    const history = async ({ out }: Project) =>
+      JSON.parse(await readFile(join(out, "collection_history.json"), "utf8"));
+    const counted = ({ run_id: _, timestamp: __, ...entry }: Record<string, unknown>) => entry;
+    expect((await history(cut)).map(counted)).toEqual((await history(whole)).map(counted));
   } finally {
-    await down.close();
+    await slow.close();
   }
 });
 
