@@ -1,7 +1,7 @@
 import { ByteBuffer } from "../../lib/byte-sink.ts";
 
 /** Characters that are collected before they become bytes. */
-const PIECE = 1 << 16;
+const PIECE = 1 << 13;
 
 /**
  * Lines that become bytes many at a time, since each crossing costs as much as a hundred characters. How long each line
