@@ -7,7 +7,7 @@ import { seededRandom } from "../src/lib/random.ts";
 import { commitText, fileLine, hubAt, sha256 } from "../src/platform/datastore/__fixtures__/hub.ts";
 import { startPairwright } from "./support/program.ts";
 
-const KILLS = 5;
+const KILLS = 3;
 const CLIENTS = 6;
 
 let dir: string;
