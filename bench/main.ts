@@ -3,6 +3,7 @@ const BENCHMARKS: Record<string, () => Promise<unknown>> = {
   help: () => import("./help.ts"),
   collect: () => import("./collect.ts"),
   pairs: () => import("./pairs.ts"),
+  rollouts: () => import("./rollouts.ts"),
   generate: () => import("./generate.ts"),
   train: () => import("./train.ts"),
   inference: () => import("./inference.ts"),

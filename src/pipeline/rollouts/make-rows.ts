@@ -81,7 +81,7 @@ interface MadePair {
   lost: readonly string[];
 }
 
-/** Reads the rollouts of couples again, and makes them into rows. Its memory is used again for the next rows. */
+/** Reads the rollouts of couples again, and makes them into rows. */
 export class RowMaker {
   readonly #options: RowOptions;
   readonly #sources: readonly OpenSource[];
@@ -109,8 +109,9 @@ export class RowMaker {
     this.#training.clear();
     this.#validation.clear();
     for (const couple of couples) this.#make(couple, made);
-    made.training = this.#training.bytes();
-    made.validation = this.#validation.bytes();
+    // Copies: the next rows are made in the same memory.
+    made.training = new Uint8Array(this.#training.bytes());
+    made.validation = new Uint8Array(this.#validation.bytes());
     return made;
   }
 
@@ -162,7 +163,9 @@ export class RowMaker {
     }
     const chosen = sideOf(better.rollout.completion, completion);
     const rejected = sideOf(worse.rollout.completion, completion);
-    if (typeof chosen === "string" || typeof rejected === "string") throw changed(this.#nameOf(couple.chosen));
+    // Blank but for white space that is not ASCII: the first reading looks at bytes.
+    if (typeof chosen === "string") return chosen;
+    if (typeof rejected === "string") return rejected;
     const lost = chosen.lost === rejected.lost ? chosen.lost : [...new Set([...chosen.lost, ...rejected.lost])];
     const said = { prompt, chosen: chosen.messages, rejected: rejected.messages };
     const keys = { question: couple.question, chosen: couple.chosen.content, rejected: couple.rejected.content };

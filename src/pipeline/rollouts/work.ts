@@ -32,6 +32,8 @@ export type WorkSource = OpenSource & { path: string };
 const WORTH_BYTES = 16 << 20;
 /** Each takes some 50 MB; one that writes and hashes follows no more than so many. */
 const MAX_THREADS = 3;
+/** A thread works on one job while the next one is on its way. */
+const JOBS_EACH = 2;
 const LIMITS = { maxYoungGenerationSizeMb: 8 };
 
 /** What does the work on these files: threads where that is worth it and all parts are our own, else this thread. */
@@ -40,7 +42,7 @@ export function startWork(
   sources: readonly WorkSource[],
   { bytes, threads: asked }: { bytes: number; threads: number | undefined },
 ): Workers {
-  const threads = asked ?? (bytes < WORTH_BYTES ? 0 : Math.min(MAX_THREADS, availableParallelism()));
+  const threads = asked ?? (bytes < WORTH_BYTES ? 0 : Math.min(MAX_THREADS, availableParallelism() - 1));
   return threads > 0 && isOurs(options, sources) ? inThreads(options, sources, threads) : here(options, sources);
 }
 
@@ -70,36 +72,55 @@ function here(options: RowOptions, sources: readonly WorkSource[]): Workers {
   };
 }
 
+/**
+ * Threads, and this one beside them: a job that no thread is free for is done here. A thread costs 50 MB and warms up by
+ * itself, so one less is worth the trouble.
+ */
 function inThreads(
-  { format: _, ...options }: RowOptions & { format_name: string },
+  options: RowOptions & { format_name: string },
   sources: readonly WorkSource[],
   count: number,
 ): Workers {
   const files = sources.map(({ name, path, reader_name }) => ({ name, path, reader_name }));
   const task: RolloutTask = { ...taskOptions(options), files };
   const url = new URL("./worker.js", import.meta.url);
-  const threads = Array.from({ length: count }, () => startThread<RolloutJob, Scanned | MadeRows>(url, task, LIMITS));
-  let jobs = 0;
-  const run = (job: RolloutJob) => {
-    // Jobs go round, and results are taken in the same order.
-    const thread = threads[jobs % count];
-    jobs += 1;
-    if (thread === undefined) return Promise.reject(new RangeError("there is no thread"));
-    const result = thread.run(job);
+  const threads = Array.from({ length: count }, () => ({
+    thread: startThread<RolloutJob, Scanned | MadeRows>(url, task, LIMITS),
+    jobs: 0,
+  }));
+  const local = here(options, sources);
+  let last: Promise<unknown> = Promise.resolve();
+  function doHere<Result>(work: () => Promise<Result>): Promise<Result> {
+    // One after another: they share memory.
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  }
+  async function inThread(job: RolloutJob, to: (typeof threads)[number]): Promise<Scanned | MadeRows> {
+    to.jobs += 1;
+    try {
+      return await to.thread.run(job);
+    } finally {
+      to.jobs -= 1;
+    }
+  }
+  function give<Result>(job: RolloutJob, work: () => Promise<Result>): Promise<Result> {
+    const free = threads.reduce((a, b) => (b.jobs < a.jobs ? b : a));
+    const result = free.jobs < JOBS_EACH ? (inThread(job, free) as Promise<Result>) : doHere(work);
     // A fault is thrown when its turn comes.
     result.catch(() => undefined);
     return result;
-  };
+  }
   return {
-    ahead: count * 2,
-    scan: (job) => run(job) as Promise<Scanned>,
-    rows: (job) => run(job) as Promise<MadeRows>,
-    stop: () => Promise.all(threads.map((thread) => thread.stop())),
+    ahead: count * JOBS_EACH + 1,
+    scan: (job) => give(job, () => local.scan(job)),
+    rows: (job) => give(job, () => local.rows(job)),
+    stop: () => Promise.all(threads.map(({ thread }) => thread.stop())),
   };
 }
 
 /** What can be sent to a thread, and is of use there. */
-function taskOptions(options: Omit<RowOptions, "format"> & { format_name: string }): Omit<RolloutTask, "files"> {
+function taskOptions(options: RowOptions & { format_name: string }): Omit<RolloutTask, "files"> {
   const {
     completion,
     reward,
