@@ -32,6 +32,8 @@ function trainer(origin: string, given: Given = {}): Promise<Project> {
   return makeProject({
     url: given.url ?? model.url,
     examples: given.examples ?? 5,
+    // Measuring before and after has its own tests.
+    evaluators: {},
     ...(given.env && { env: given.env }),
     ...(given.workflow && { workflow: given.workflow }),
     sections: {
