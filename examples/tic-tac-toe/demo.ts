@@ -1,64 +1,110 @@
 /**
- * `npm run demo`: real games through the whole collect path, on this machine alone.
+ * `npm run demo [-- --rounds N] [--seed N] [--json]`: `pairwright finetune configs/demo.yml` on this machine alone, and what came of it.
  *
- * The player is `base-model/`, run by the engine behind a real server on the loopback address; it knows the rules and moves at
- * random. Where the engine's library is not installed, `stand-in.ts` answers instead, which is no model.
+ * The policy begins as `base-model/`, which knows the rules and moves at random. A platform is started for the demo's time,
+ * with its data under `.tmp/`, and `finetune` finds it there. The figures at the end are exact, over every position and every line.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PairwrightError } from "pairwright";
-import { type ReplyFunction, startModelServer } from "pairwright/testing";
-import { openLocalModel } from "./local-model.ts";
-import { standInReply } from "./stand-in.ts";
+import { demoFigures, demoTable } from "./demo-figures.ts";
+import { evaluateModelPlays } from "./evaluate-model-report.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const config = "examples/tic-tac-toe/configs/config.yml";
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const BASE = fileURLToPath(new URL("base-model", import.meta.url));
+const WORK = join(ROOT, ".tmp/tic-tac-toe");
+const PROGRAM = join(ROOT, "dist/cli/main.js");
+const env = { ...process.env, XDG_DATA_HOME: join(WORK, "data") };
 
-const player = await openPlayer();
-const server = await startModelServer({ reply: player.reply });
-console.error(player.who);
-console.error(`It is served at ${server.url}. Now running: pairwright collect ${config}\n`);
+const began = performance.now();
+const args = process.argv.slice(2);
+const asJson = args.includes("--json");
+const given = args.filter((flag) => flag !== "--json");
+const running: ChildProcess[] = [];
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => running.at(-1)?.kill(signal));
 
-const collect = spawn(
-  process.execPath,
-  ["dist/cli/main.js", "collect", config, "--no-cache", ...process.argv.slice(2)],
-  {
-    cwd: root,
-    stdio: "inherit",
-    env: { ...process.env, TRAINING_LLM_URL: server.url, TRAINING_LLM_NAME: player.name },
-  },
-);
-const pass = (signal: NodeJS.Signals) => collect.kill(signal);
-process.on("SIGINT", () => pass("SIGINT"));
-process.on("SIGTERM", () => pass("SIGTERM"));
-
-process.exitCode = await new Promise<number>((resolve) => collect.on("close", (code) => resolve(code ?? 1)));
-await server.close();
-await player.close();
-
-interface Player {
-  name: string;
-  who: string;
-  reply: ReplyFunction;
-  close(): Promise<void>;
+const { origin, stop } = await startPlatform();
+try {
+  const output_dir = join(WORK, "demo", new Date().toISOString().replace(/[:.]/g, "-"));
+  const finetune = ["finetune", "examples/tic-tac-toe/configs/demo.yml", "--reps", "4", "--json", "--no-cache"];
+  const result = await pairwright([...finetune, "-o", "finetuning.output_dir", output_dir, ...given]);
+  if (result === undefined) process.exitCode = 1;
+  else await tell(result);
+} finally {
+  await stop();
 }
 
-async function openPlayer(): Promise<Player> {
-  try {
-    const model = await openLocalModel(fileURLToPath(new URL("base-model", import.meta.url)));
-    return {
-      name: "base-model",
-      who: "The policy of this demo is the example's base model, run here: it knows the rules and moves at random.",
-      reply: (request) => model.reply(request),
-      close: async () => model[Symbol.asyncDispose](),
-    };
-  } catch (error) {
-    if (!PairwrightError.is(error) || error.code !== "engine_missing") throw error;
-    return {
-      name: "stand-in",
-      who: `The policy of this demo is a stand-in and no model, as ${error.what}.\nTo play with the base model: ${error.fix}`,
-      reply: standInReply,
-      close: async () => undefined,
-    };
+interface Finetuned {
+  rounds: { champion: { round: number; model: string }; rounds: unknown[] };
+  run_dir: string;
+}
+
+async function tell({ rounds, run_dir }: Finetuned): Promise<void> {
+  const { champion } = rounds;
+  process.stderr.write(`\nEvaluating the first model and the champion (round ${champion.round}) in every position…\n`);
+  const trained = champion.round === 0 ? BASE : await download(champion.model);
+  const [before, after] = [await figuresOf(BASE), await figuresOf(trained)];
+  const seconds = (performance.now() - began) / 1000;
+  if (asJson) {
+    process.stdout.write(`${JSON.stringify({ before, after, rounds: rounds.rounds.length, seconds, run_dir })}\n`);
+  } else {
+    process.stdout.write(`\n${demoTable(before, after)}\n`);
+    process.stdout.write(`\n${rounds.rounds.length} rounds, ${Math.round(seconds)} s; the model: ${trained}\n`);
   }
+}
+
+async function figuresOf(dir: string) {
+  const { report, plays } = await evaluateModelPlays(dir);
+  return demoFigures(report, plays);
+}
+
+/** A model's files, as any hub client gets them. */
+async function download(model: string): Promise<string> {
+  const [id = "", revision = "main"] = model.split("@");
+  const dir = join(WORK, "champion");
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true });
+  const tree = await fetch(`${origin}/v1/hf/api/models/${id}/tree/${encodeURIComponent(revision)}`);
+  for (const { type, path } of (await tree.json()) as { type: string; path: string }[]) {
+    if (type !== "file") continue;
+    const file = await fetch(`${origin}/v1/hf/${id}/resolve/${encodeURIComponent(revision)}/${path}`);
+    await writeFile(join(dir, path), Buffer.from(await file.arrayBuffer()));
+  }
+  return dir;
+}
+
+async function startPlatform(): Promise<{ origin: string; stop(): Promise<void> }> {
+  const flags = ["platform", "start", "--port", "0", "--data", join(WORK, "data/pairwright"), "--json", "--quiet"];
+  // A process group of its own: Ctrl-C is for `finetune` first.
+  const child = spawn(process.execPath, [PROGRAM, ...flags], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
+  const ended = once(child, "exit");
+  const end = () => void child.kill("SIGTERM");
+  process.once("exit", end);
+  const said = await Promise.race([once(child.stdout, "data"), ended.then(() => undefined)]);
+  if (said === undefined) throw new Error("the platform did not start; what it says is above");
+  const facts = JSON.parse(String(said[0])) as { entity_host: string };
+  return {
+    origin: facts.entity_host,
+    async stop() {
+      end();
+      await ended;
+    },
+  };
+}
+
+/** Runs a command of the built program; gives what it prints with `--json`, undefined where it failed. */
+async function pairwright(flags: readonly string[]): Promise<Finetuned | undefined> {
+  const child = spawn(process.execPath, [PROGRAM, ...flags], { cwd: ROOT, env, stdio: ["inherit", "pipe", "inherit"] });
+  running.push(child);
+  const chunks: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const [code] = (await once(child, "close")) as [number | null];
+  running.pop();
+  return code === 0 ? (JSON.parse(Buffer.concat(chunks).toString("utf8")) as Finetuned) : undefined;
 }

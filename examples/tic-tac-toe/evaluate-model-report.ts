@@ -1,6 +1,6 @@
 import { illegalReason, type Move, type MoveRequest, SQUARES } from "./board.ts";
 import { moveChances } from "./evaluate-model-chances.ts";
-import { countLines, type LineCounts } from "./evaluate-model-lines.ts";
+import { countLines, type LineCounts, type Plays } from "./evaluate-model-lines.ts";
 import { openLocalModel } from "./local-model.ts";
 import { keepsValue, reachablePositions } from "./positions.ts";
 import { movePrompt, parseMove, printBoard } from "./prompt.ts";
@@ -30,11 +30,16 @@ export interface ModelReport {
 
 /** Evaluates a model folder over all positions of the game. Chance is seeded: the same model gives the same report. */
 export async function evaluateModel(dir: string): Promise<ModelReport> {
+  return (await evaluateModelPlays(dir)).report;
+}
+
+/** The same, with what its greedy play is in each position. */
+export async function evaluateModelPlays(dir: string): Promise<{ report: ModelReport; plays: Plays }> {
   const positions = reachablePositions();
   const { greedy, sampled } = await movesOf(dir, positions);
   const moves = new Map(greedy.map((move, index) => [keyOf(positions[index]), move]));
-  const plays = (request: MoveRequest): Move | null => moves.get(keyOf(request)) ?? null;
-  return {
+  const plays: Plays = (request) => moves.get(keyOf(request)) ?? null;
+  const report = {
     positions: positions.length,
     temperature_1: chanceFigures(positions, await moveChances(dir, positions)),
     sampled: moveFigures(positions, sampled),
@@ -42,6 +47,7 @@ export async function evaluateModel(dir: string): Promise<ModelReport> {
     as_x: countLines(plays, 1),
     as_o: countLines(plays, -1),
   };
+  return { report, plays };
 }
 
 /** What the model replies in each position, read as a move: the likeliest tokens, and tokens drawn at temperature 1. */

@@ -9,12 +9,14 @@ export function progressLine(
   terminal: Terminal,
   now: () => number,
 ): { total(n: number): void; show(progress: Progress): void; end(): void } {
-  const started = now();
+  let started = now();
   let shown = started;
   let total = 0;
   return {
+    // A command may run over several data sets, one after another.
     total(n) {
       total = n;
+      started = now();
     },
     show(progress) {
       const at = now();
