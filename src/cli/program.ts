@@ -102,7 +102,7 @@ function addRunCommands(add: Add, withConfig: (command: Command) => Command): vo
       "--rounds <n>",
       "collect, train and measure so often, each time with the newest model (default: finetuning.rounds.count)",
     )
-    .option("--gate", "comes with a later version");
+    .option("--gate", "end with 100 unless the trained model is better, see finetuning.gate");
 }
 
 function addPairsCommands(program: Command, add: Add): void {
