@@ -110,8 +110,8 @@ async function engineAlone(seconds: number): Promise<Outcome> {
 }
 
 if (process.send !== undefined) {
-  process.send(await engineAlone(SECONDS));
-  process.disconnect();
+  // A long list of latencies takes its time to be sent.
+  process.send(await engineAlone(SECONDS), () => process.disconnect());
 } else {
   await main();
 }
