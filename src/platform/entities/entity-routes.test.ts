@@ -30,6 +30,8 @@ test("a namespace is made, read, changed, listed and deleted", async () => {
   expect(changed.body).toMatchObject({ id: "mine", description: "first", project: "p" });
   expect((await call("GET", "/v1/namespaces/")).body.data.map(({ id }: { id: string }) => id)).toEqual([
     "default",
+    // That of the base models.
+    "local",
     "mine",
   ]);
   expect((await call("DELETE", "/v1/namespaces/mine")).body).toMatchObject({
