@@ -23,7 +23,7 @@ import {
   writtenPlan,
 } from "./finetune/measuring.ts";
 import { storedResult } from "./finetune/stored-result.ts";
-import { jobFault, train } from "./finetune/train.ts";
+import { train } from "./finetune/train.ts";
 import type { Measurement } from "./measure/measure-model.ts";
 import { isEmpty } from "./pairs/build-pairs.ts";
 import type { Parts } from "./parts.ts";
@@ -230,13 +230,17 @@ async function trainIn(folder: RunFolder, result: CollectResult, options: Traini
   }
 }
 
-/** The job of this folder; another attempt with the same data where the last one has ended without a model. */
+/**
+ * The job of this folder; another attempt with the same data where the last one failed or was cancelled. One that is
+ * completed without a model is asked again: a platform may name it late, and a second job would cost as much as the first.
+ */
 async function jobOf(folder: RunFolder, { training, clock, nonce, log, try_again }: TrainingOptions): Promise<JobFile> {
   const { run_id } = folder.manifest;
   const { trainer_adapter, type, backend, secrets } = training;
   const options = { clock, scrub: scrubber(secrets) };
   const there = await openJobFile(folder.dir, options);
-  if (there !== undefined && !(try_again && jobFault(there.record))) return there;
+  const is_over = there !== undefined && ["failed", "cancelled"].includes(there.record.status);
+  if (there !== undefined && !(try_again && is_over)) return there;
   const stem = `${run_id.toLowerCase()}-${nonce}`;
   const job = { run_id, tag: stem, trainer_adapter, type, place: backend.place };
   if (there === undefined) return createJobFile(folder.dir, job, [], options);

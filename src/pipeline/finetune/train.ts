@@ -157,7 +157,7 @@ export function jobFault({
     return fault(
       "no_output_model",
       "the job is completed, but names no output model: there is nothing to deploy",
-      "look for the model in the platform's list of models; the job there may have saved none",
+      "--resume asks once more; else look for the model in the platform's list, for the job may have saved none: a run without --resume trains anew",
     );
   }
   return undefined;

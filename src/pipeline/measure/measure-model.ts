@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import type { EvaluatorSummary } from "../../records/score.ts";
 import { evaluate } from "../evaluate.ts";
 import type { Parts } from "../parts.ts";
@@ -30,7 +31,11 @@ export interface MeasureOptions
   dir: string;
 }
 
-/** Measures a model with the parts that call it. Undefined where it was stopped; a later call goes on. */
+/**
+ * Measures a model with the parts that call it. Undefined where it was stopped; a later call goes on. Error:
+ * `model_unreachable` (exit 6) when its server went away, since a figure of what was left would be no measurement; a later
+ * call plays what is missing.
+ */
 export async function measureModel(parts: Parts, options: MeasureOptions): Promise<Measurement | undefined> {
   const alone = await runOnce(parts, { ...options, policy_only: true, name: "policy_only" });
   if (alone === undefined) return undefined;
@@ -54,7 +59,11 @@ async function runOnce(
 ): Promise<Ran | undefined> {
   const output_dir = join(dir, name);
   const [newest] = await findRuns(output_dir);
-  if (newest?.status === "completed" && newest.scores !== undefined) {
+  if (
+    newest?.status === "completed" &&
+    newest.scores !== undefined &&
+    !wentAway(newest.missing, newest.got.completed)
+  ) {
     const { asked, got, scores, run_id } = newest;
     return { played: asked.examples, failed: got.failed, scores, run_dir: join(output_dir, run_id) };
   }
@@ -67,6 +76,27 @@ async function runOnce(
       ...(onProgress && { onProgress }),
     },
   );
-  const { examples, failed, scores, run_dir } = result;
+  const { examples, completed, failed, scores, run_dir, errors } = result;
+  if (!result.stopped && wentAway(errors, completed)) throw unreachable(options.model, failed, examples);
   return result.stopped ? undefined : { played: examples, failed, scores, run_dir };
+}
+
+const NO_CONNECTION = ["llm_unreachable", "http_unreachable"];
+const NO_ANSWER = [...NO_CONNECTION, "llm_timeout", "http_timeout", "http_tls"];
+
+/** Whether examples failed because nobody was there, and not by themselves: a slow one may time out each time. */
+function wentAway(errors: Readonly<Record<string, number>>, completed: number): boolean {
+  const codes = Object.keys(errors);
+  if (codes.some((code) => NO_CONNECTION.includes(code))) return true;
+  return completed === 0 && codes.length > 0 && codes.every((code) => NO_ANSWER.includes(code));
+}
+
+function unreachable(model: string, failed: number, examples: number): PairwrightError {
+  return new PairwrightError({
+    code: "model_unreachable",
+    where: model,
+    what: `${failed} of ${examples} examples could not be measured: the model's server did not answer`,
+    fix: "see that it runs; --resume measures what is missing",
+    exit_code: EXIT.unreachable,
+  });
 }
