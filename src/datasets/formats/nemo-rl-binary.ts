@@ -22,7 +22,7 @@ export const nemoRlBinary: DatasetFormat = {
     const chosen = replyText(pair.chosen);
     const rejected = replyText(pair.rejected);
     if (chosen === undefined || rejected === undefined) return { row: null, lost: whyNoText(pair) };
-    const row = { prompt: nemoRlBinary.prompt(pair, options), chosen, rejected, ...rewardsOf(pair) };
+    const row = withRewards({ prompt: nemoRlBinary.prompt(pair, options), chosen, rejected }, pair);
     return { row, lost: lostFields(pair, { tools: true, sides: ["reasoning", "name", "content_parts"] }) };
   },
 
@@ -41,12 +41,14 @@ export const nemoRlBinary: DatasetFormat = {
   },
 };
 
-/** What a pair's scores are called in the tutorial's rows. */
-function rewardsOf({ chosen_score, rejected_score }: ReadPair): Record<string, number> {
-  if (chosen_score === undefined || rejected_score === undefined) return {};
-  return {
-    chosen_reward: chosen_score,
-    rejected_reward: rejected_score,
-    reward_gap: chosen_score - rejected_score,
-  };
+/** Adds a pair's scores, under the names that the tutorial's rows have for them. */
+function withRewards(
+  row: Record<string, unknown>,
+  { chosen_score, rejected_score }: ReadPair,
+): Record<string, unknown> {
+  if (chosen_score === undefined || rejected_score === undefined) return row;
+  row.chosen_reward = chosen_score;
+  row.rejected_reward = rejected_score;
+  row.reward_gap = chosen_score - rejected_score;
+  return row;
 }

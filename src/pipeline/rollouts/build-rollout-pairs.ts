@@ -157,10 +157,17 @@ function* jobsOf(couples: CoupleList, table: RolloutTable, options: RolloutPairs
   for (let from = start; from < end; from += JOB_COUPLES) {
     const placed: PlacedCouple[] = [];
     for (let place = from; place < Math.min(end, from + JOB_COUPLES); place += 1) {
-      const { chosen, rejected, ...scores } = couples.get(place);
+      const { chosen, rejected, chosen_score, rejected_score } = couples.get(place);
       const side = sideOf(chosen);
       const question = table.questionOf(chosen);
-      placed.push({ chosen: table.placeOf(chosen), rejected: table.placeOf(rejected), question, ...scores, side });
+      placed.push({
+        chosen: table.placeOf(chosen),
+        rejected: table.placeOf(rejected),
+        question,
+        chosen_score,
+        rejected_score,
+        side,
+      });
     }
     yield placed;
   }

@@ -177,13 +177,15 @@ export class RowMaker {
     const { tools, model } = better.rollout;
     const score_diff = chosen_score - rejected_score;
     const pair: ReadPair = {
-      ...said,
-      ...(tools !== undefined && { tools }),
+      prompt: said.prompt,
+      chosen: said.chosen,
+      rejected: said.rejected,
       chosen_score,
       rejected_score,
       score_diff,
       reward: score_diff,
     };
+    if (tools !== undefined) pair.tools = tools;
     if (this.#options.format.holds_provenance !== true) return pair;
     const question = questionHash(said.prompt, tools);
     const rejectedModel = worse.rollout.model;

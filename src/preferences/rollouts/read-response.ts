@@ -21,14 +21,13 @@ export function readResponse(params: Row, response: Row | undefined): ReadRespon
   const said = messagesOfItems(items);
   const head = said.messages.findIndex(({ role }) => role === "assistant" || role === "tool");
   const split = head === -1 ? said.messages.length : head;
-  const tools = toolsOf(params.tools);
   const isUnsupported = asked.unsupported !== undefined || said.unsupported !== undefined;
   return {
     prompt: split === 0 ? asked.messages : [...asked.messages, ...said.messages.slice(0, split)],
     completion: split === 0 ? said.messages : said.messages.slice(split),
     state: isUnsupported ? "unsupported_item" : stateOf(response, items),
     model: typeof response?.model === "string" ? response.model : undefined,
-    ...(tools !== undefined && { tools }),
+    tools: toolsOf(params.tools),
   };
 }
 
