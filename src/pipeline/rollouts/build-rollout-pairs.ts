@@ -69,8 +69,11 @@ export async function buildRolloutPairs(options: RolloutPairsOptions): Promise<R
   const bytes = sources.files.reduce((sum, { size }) => sum + size, 0);
   const work = { ...options, reward: expression, use_full_message_history: true };
   const workers = startWork(work, read, { bytes, threads: options.threads });
+  const ended = new AbortController();
   try {
-    const hashes = hashesOf(sources.files);
+    const hashes = hashesOf(sources.files, ended.signal);
+    // Of interest only when all else went well.
+    hashes.catch(() => undefined);
     const scanned = await scanSources(sources.files, workers, options);
     const skipped = { ...scanned.table.skipped };
     const couples = chooseCouples(scanned.table, options, skipped);
@@ -87,13 +90,14 @@ export async function buildRolloutPairs(options: RolloutPairsOptions): Promise<R
     }
     return summary;
   } finally {
+    ended.abort();
     await workers.stop();
   }
 }
 
-async function hashesOf(files: readonly SourceFile[]): Promise<string[]> {
+async function hashesOf(files: readonly SourceFile[], signal: AbortSignal): Promise<string[]> {
   const hashes: string[] = [];
-  for (const { sha256 } of files) hashes.push(await sha256());
+  for (const { sha256 } of files) hashes.push(await sha256(signal));
   return hashes;
 }
 

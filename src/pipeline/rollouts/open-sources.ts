@@ -20,7 +20,7 @@ export interface SourceFile {
   /** Where it is taken to end: what it grows by is left alone. */
   size: number;
   /** Of all bytes of what was named, as they are on disk. */
-  sha256: () => Promise<string>;
+  sha256: (signal: AbortSignal) => Promise<string>;
 }
 
 export interface Sources extends AsyncDisposable {
@@ -120,7 +120,7 @@ async function opened(name: string, path: string, hashed: string): Promise<Sourc
   const file = await open(path, "r");
   const { size } = await file.stat();
   const whole = hashed === path ? size : (await stat(hashed)).size;
-  return { name, path, file, size, sha256: () => sha256Of(hashed, whole) };
+  return { name, path, file, size, sha256: (signal) => sha256Of(hashed, whole, signal) };
 }
 
 type Unpacker = NodeJS.ReadWriteStream;
@@ -186,11 +186,12 @@ function rowsOf(document: unknown): unknown[] | undefined {
   return rowsOf(document.results);
 }
 
-async function sha256Of(path: string, size: number): Promise<string> {
+async function sha256Of(path: string, size: number, signal: AbortSignal): Promise<string> {
   const digest = createHash("sha256");
   await using file = await open(path, "r");
   const memory = Buffer.allocUnsafeSlow(1 << 20);
   for (let at = 0; at < size; ) {
+    signal.throwIfAborted();
     const { bytesRead } = await file.read(memory, 0, Math.min(memory.length, size - at), at);
     if (bytesRead === 0) break;
     digest.update(memory.subarray(0, bytesRead));
