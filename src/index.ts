@@ -4,6 +4,7 @@ export type { CollectResult } from "./pipeline/collect.ts";
 export { type CollectOptions, chatModel, collect } from "./pipeline/collect-function.ts";
 export type { Message, Tool, ToolCall } from "./records/message.ts";
 export type { PreferencePair } from "./records/pair.ts";
+export type { BrokenRollout, RolloutRecord } from "./records/rollout.ts";
 export type { RunRecord } from "./records/run.ts";
 export type { IntermediateStep } from "./records/step.ts";
 export type { Usage } from "./records/usage.ts";
@@ -27,6 +28,7 @@ export type { BuildArguments, Component, Kind, Registry } from "./registry/regis
 export type {
   DatasetFormat,
   FormatOptions,
+  ReadPair,
   RolloutReader,
   SkipCounts,
   Trainer,
