@@ -189,6 +189,15 @@ test("a data set that is deleted while its job waits fails that job alone", asyn
   expect((await platform.call("GET", `/v1/customization/jobs/${running.id}`)).status).toBe(404);
 });
 
+test("what is committed to a data set while its job waits is not for that job", async () => {
+  await platform.upload("growing", { "training/training_file.jsonl": jsonl(someRows(8)) });
+  const running = await create({ hyperparameters: { ...DPO, epochs: 1000 } });
+  const waiting = await create({ dataset: "default/growing", hyperparameters: { ...DPO, epochs: 1 } });
+  await platform.upload("growing", { "training/training_file.jsonl": "this is no row\n" });
+  await platform.call("POST", `/v1/customization/jobs/${running.id}/cancel`);
+  expect((await platform.until(waiting.id, "completed")).steps_completed).toBe(2);
+});
+
 test("jobs are found by their namespace, and by that of their data set", async () => {
   await platform.call("POST", "/v1/namespaces", { id: "elsewhere" });
   const dataset = { name: "rows", namespace: "elsewhere", files_url: "hf://datasets/default/pairs" };

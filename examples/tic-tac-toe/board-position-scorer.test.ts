@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { Board } from "./board.ts";
+import { type Board, EMPTY_BOARD } from "./board.ts";
 import { boardPositionScorer, scoreMove } from "./board-position-scorer.ts";
+import { formatMove } from "./prompt.ts";
 
 // X threatens the top row.
 const BOARD: Board = [
@@ -57,7 +58,7 @@ test("an illegal move is below a forced loss, so that the two make a pair", () =
 });
 
 test("heuristic is on unless told", () => {
-  expect(boardPositionScorer.options.parse({})).toEqual({ heuristic: true });
+  expect(boardPositionScorer.options.parse({})).toEqual({ heuristic: true, exact_form: false });
   expect(scoreMove({ board: BOARD, player: 1 }, { value: { row: 1, col: 3 }, reason: undefined }, OPTIONS).score).toBe(
     16,
   );
@@ -69,4 +70,16 @@ test("heuristic is on unless told", () => {
   const centre = { value: { row: 2, col: 2 }, reason: undefined };
   expect(scoreMove({ board: open, player: 1 }, centre, { heuristic: false }).score).toBe(0.5);
   expect(scoreMove({ board: open, player: 1 }, centre, OPTIONS).score).toBeGreaterThan(0.7);
+});
+
+test("with exact_form a good move in other words is malformed, and only white space around the form is not looked at", () => {
+  const ask = { board: EMPTY_BOARD, player: 1 } as const;
+  const move = { row: 2, col: 2 };
+  const score = (text: string, exact_form: boolean) =>
+    scoreMove(ask, { value: move, reason: undefined, text }, { heuristic: false, exact_form }).score;
+
+  expect(score(`${formatMove(move)}\n`, true)).toBe(0.5);
+  for (const text of [`Here: ${formatMove(move)}`, formatMove(move).replaceAll("\n", " "), ""]) {
+    expect([score(text, true), score(text, false)]).toEqual([-1, 0.5]);
+  }
 });

@@ -13,7 +13,7 @@ import { otherWarnings, refuseForeign, trainingOption } from "./job-offers.ts";
 import { checkModelNames } from "./model-folders.ts";
 import { outputModel, outputName } from "./output-model.ts";
 import { revisionFiles } from "./revision-files.ts";
-import type { StoredJob } from "./stored.ts";
+import type { DatasetSource, StoredJob } from "./stored.ts";
 import { trainingSettings } from "./training-settings.ts";
 
 export interface JobParts {
@@ -61,7 +61,7 @@ export function createJob(body: JobCreate, parts: JobParts): StoredJob {
     _plan: {
       ...planned,
       target: { namespace: target.namespace, name: target.name },
-      dataset: dataset.source,
+      dataset: pinned(datastore, dataset.source),
       prompt_template: config.prompt_template,
       start_from: own.start_from ?? null,
       reference_model: own.reference_model ?? null,
@@ -82,6 +82,12 @@ export function createJob(body: JobCreate, parts: JobParts): StoredJob {
 
 function needNamespace({ namespaces }: EntityStore, name: string): void {
   if (!namespaces.get({ namespace: "", name })) throw notFound(`Namespace ${name}`);
+}
+
+/** What is committed while the job waits is not for this job. */
+function pinned(datastore: Datastore, source: DatasetSource): DatasetSource {
+  const { repository, revision } = source;
+  return { ...source, revision: datastore.commitAt("dataset", repository, revision) ?? revision };
 }
 
 function outputTaken({ namespace, name, revision }: StoredJob["_plan"]["output"]) {

@@ -42,6 +42,8 @@ export interface Datastore {
   hasRepo(type: RepoType, id: string): boolean;
   /** Its files go when the platform starts the next time, except those that others hold or that are a day old at most. */
   deleteRepo(type: RepoType, id: string): boolean;
+  /** The commit that a revision stands for now; undefined where repository or revision is not known. */
+  commitAt(type: RepoType, id: string, revision?: string): string | undefined;
   /** In the order of their paths. */
   files(type: RepoType, id: string, revision?: string): RepoFile[];
   /** The file that holds these bytes; nobody may change it. */
@@ -89,6 +91,10 @@ export async function openDatastore({ database, dir, times }: PlatformContext): 
     deleteRepo(type, id) {
       askForSweep(join(dir, "blobs"));
       return repos.remove({ type, id });
+    },
+    commitAt(type, id, revision = MAIN) {
+      const repo = repos.find({ type, id });
+      return repo && repos.resolve(repo, revision)?.oid;
     },
     files(type, id, revision = MAIN) {
       const { tree } = commitOf(repos, repos.get({ type, id }), revision);
