@@ -197,12 +197,57 @@ test.concurrent.each(Object.entries(CASES))(
   },
 );
 
+test.concurrent("a platform that loses the progress is waited for all the same, and no progress is made up", async () => {
+  const proxy = await startFaultyProxy(platform.origin);
+  try {
+    await mkdir(join(dir, "no-progress"));
+    const lost = ({ status }: { status: string }) => ({ status });
+    proxy.plant({ at: /GET .*\/jobs\/[^/]+\/status$/, fault: { rewrite: lost } });
+    const { error, record, lines } = await processOf(proxy.origin, "no-progress");
+    expect(error).toBeUndefined();
+    expect(record).toMatchObject({ status: "completed", progress: null, deployment: { status: "ready" } });
+    const told = lines.filter((line) => line.startsWith(`job ${record.id}`));
+    expect(told.at(-1)).toBe(`job ${record.id}: completed`);
+    expect(told.filter((line) => line.includes("%"))).toEqual([]);
+  } finally {
+    await proxy.stop();
+  }
+});
+
+test.concurrent("a job that is completed without an output model is asked again by --resume, and not trained again", async () => {
+  const proxy = await startFaultyProxy(platform.origin);
+  await using project = await ownModel(proxy.origin, { namespace: "nameless", evaluators: {} });
+  const finetune = (...args: string[]) => project.run("finetune", "config.yml", "--json", ...args);
+  try {
+    const nameless = ({ output_model: _, ...job }: { output_model: string }) => job;
+    proxy.plant({ at: /GET .*\/jobs\/cust-[^/]+$/, fault: { rewrite: nameless } });
+    const lost = await finetune();
+    expect(lost.code).toBe(5);
+    expect(jsonOf(lost)).toMatchObject({
+      error: { code: "no_output_model", fix: expect.stringContaining("--resume asks once more") },
+      job: { status: "completed", model: null },
+    });
+    proxy.plant(undefined);
+
+    const ended = await finetune("--resume");
+
+    expect(ended.code).toBe(0);
+    expect(jsonOf(ended)).toMatchObject({ job: { status: "completed" }, deployment: { status: "ready" } });
+    expect(await countsIn("nameless")).toEqual(ONE_OF_EACH);
+  } finally {
+    await proxy.stop();
+  }
+});
+
 /** A project whose model is the platform's own, played, trained and measured through the proxy. */
-function ownModel(origin: string): Promise<Project> {
+function ownModel(
+  origin: string,
+  { namespace = "ns", evaluators = { long: { _type: "long" } } as Record<string, unknown> } = {},
+): Promise<Project> {
   return makeProject({
     ...{ url: `${origin}/nim/v1`, examples: 8, env: { CUSTOMIZER_NIM_URL: `${origin}/nim/v1` } },
     llm: { model_name: "local/tiny", max_tokens: 6, temperature: 1 },
-    evaluators: { long: { _type: "long" } },
+    evaluators,
     sections: {
       plugins: [SHORT_PLUGIN],
       workflow: { _type: "short", llm: "model" },
@@ -211,7 +256,7 @@ function ownModel(origin: string): Promise<Project> {
       trainer_adapters: {
         adapter: {
           ...{ _type: "nemo_customizer_trainer_adapter", entity_host: origin, datastore_host: origin },
-          ...{ namespace: "ns", dataset_name: "pairs", customization_config: "local/tiny@v1.0.0+CPU" },
+          ...{ namespace, dataset_name: "pairs", customization_config: "local/tiny@v1.0.0+CPU" },
           ...{ poll_interval_seconds: 0.05, deploy_on_completion: true },
           hyperparameters: { finetuning_type: "lora", epochs: 1 },
         },
@@ -225,13 +270,15 @@ const SHORT_PLUGIN = fileURLToPath(new URL("support/short-plugin.ts", import.met
 
 /** Where the platform is killed, in the order that a finetune comes by; and what the command that is under way says. */
 const KILLS: { where: string; fault: Omit<ProxyFault, "fault" | "strike">; code: string }[] = [
+  // e001 is held out: nothing is collected from it.
+  { where: "the measurement before", fault: { at: /chat\/completions$/, holds: "e001" }, code: "model_unreachable" },
   { where: "the upload", fault: { at: /\/commit\/main$/ }, code: "platform_unreachable" },
   { where: "the job", fault: { at: /GET .*\/jobs\/[^/]+\/status$/ }, code: "job_status_unknown" },
   { where: "the deployment", fault: { at: /POST .*\/model-deployments$/, passes: true }, code: "platform_unreachable" },
   { where: "the measurement", fault: { at: /chat\/completions$/, holds: "ns/pairs-" }, code: "model_unreachable" },
 ];
 
-test("killed and started again in the middle of upload, job, deployment and measurement, the platform costs one finetune nothing", async () => {
+test.concurrent("killed and started again in the middle of upload, job, deployment and measurement, the platform costs one finetune nothing", async () => {
   const data = join(dir, "killed");
   const start = () => startTrainingPlatform(dir, { data, models: [`tiny=${place.model}`] });
   let running = await start();

@@ -26,6 +26,8 @@ import { storedResult } from "./finetune/stored-result.ts";
 import { train } from "./finetune/train.ts";
 import type { Measurement } from "./measure/measure-model.ts";
 import { isEmpty } from "./pairs/build-pairs.ts";
+import { PAIR_FILES } from "./pairs/draft.ts";
+import { describeDropped, droppedMessages } from "./pairs/dropped-messages.ts";
 import type { Parts } from "./parts.ts";
 import { findUnfinishedRun, openRunFolder, type RunFolder } from "./run-folder.ts";
 import type { RunOfDataset, RunOptions } from "./run-options.ts";
@@ -159,6 +161,7 @@ async function trainAndMeasure(
 ): Promise<FinetuneResult> {
   const { measuring, log } = options;
   const training = { ...options, try_again: true };
+  await warnOfLoss(folder, parts, options);
   if (!measuring || !plan || !options.wait) return trainIn(folder, result, training);
   const measure = { ...options, plan, measuring };
   const before = options.before ?? (await measureIn(folder, "before", null, measure));
@@ -177,6 +180,14 @@ async function trainAndMeasure(
   const judged = await judgeIn(folder, { before, after }, { plan, seed: options.seed, evaluators });
   await folder.update(completedAt(options));
   return { ...trained, ...judged };
+}
+
+/** Before anything is trained: that rows would lose what tells them apart. */
+async function warnOfLoss(folder: RunFolder, { pairs }: Parts, { log, stop }: FinetuneOptions): Promise<void> {
+  if (pairs.use_full_message_history || (await readJobRecord(folder.dir)) !== undefined) return;
+  const path = folder.path(PAIR_FILES.pairs);
+  const told = describeDropped(await droppedMessages(path, stop), path);
+  if (told !== undefined) log.warn(told);
 }
 
 /** The same parts without the examples that a model will be measured on; which those are is part of what went in. */

@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import { exists } from "../../lib/files.ts";
-import { canonicalJson, sha256 } from "../../lib/hash.ts";
-import { readJsonl } from "../../lib/jsonl.ts";
-import type { BackendCheck, Finding } from "../../registry/training-backend.ts";
+import type { BackendCheck } from "../../registry/training-backend.ts";
 import type { Example } from "../../registry/workflow.ts";
 import { chooseHeldOut, type HeldOut } from "../finetune/held-out.ts";
 import { PAIR_FILES } from "../pairs/draft.ts";
+import { describeDropped, droppedMessages } from "../pairs/dropped-messages.ts";
 import type { Parts } from "../parts.ts";
 import { findRuns } from "../run-folder.ts";
 import { ok, unknown, warning } from "./check.ts";
@@ -50,9 +49,6 @@ export async function newestOf(output_dir: string, name: string): Promise<string
   return undefined;
 }
 
-/** Pairs that are looked at: what a configuration drops shows in the first few. */
-const MOST_PAIRS = 2000;
-
 /**
  * Whether rows lose what tells them apart: a text prompt holds the last message only, and where the messages before it
  * differ, the model would be trained on questions that it cannot understand.
@@ -68,26 +64,10 @@ export function historyCheck(parts: Parts): BackendCheck {
           "use_full_message_history is false: rows will hold the last message alone; whether the others matter is known once there are pairs",
         );
       }
-      return historyFinding(path, await droppedMessages(path, signal));
+      const dropped = await droppedMessages(path, signal);
+      const told = describeDropped(dropped, path);
+      if (told !== undefined) return warning(told);
+      return ok(`the messages that rows do not hold are the same in all ${dropped.pairs} pairs of ${path}`);
     },
   };
-}
-
-function historyFinding(path: string, { pairs, different }: { pairs: number; different: number }): Finding {
-  if (different <= 1) return ok(`the messages that rows do not hold are the same in all ${pairs} pairs of ${path}`);
-  return warning(
-    `use_full_message_history is false, and the messages that rows then lose are ${different} different ones in the ${pairs} pairs of ${path}: the model would not see what told them apart; set it to true`,
-  );
-}
-
-async function droppedMessages(path: string, signal: AbortSignal): Promise<{ pairs: number; different: number }> {
-  const seen = new Set<string>();
-  let pairs = 0;
-  for await (const { value } of readJsonl(path, signal)) {
-    const { prompt } = value as { prompt?: unknown };
-    if (Array.isArray(prompt)) seen.add(sha256(canonicalJson(prompt.slice(0, -1))));
-    pairs += 1;
-    if (pairs === MOST_PAIRS) break;
-  }
-  return { pairs, different: seen.size };
 }
