@@ -72,7 +72,13 @@ test("rounds that were killed after the first go on with the second, from the mo
   const manifest = JSON.parse(await readFile(join(dir, "out", two?.run_id ?? "", "manifest.json"), "utf8"));
   expect(manifest.plan).toMatchObject({ metric: "game_outcome", llm: "training_llm", held_out: { examples: 11 } });
 
-  const over = await run(process.execPath, command("--resume"), { env: env() }).catch((error) => error);
-  expect(over.code).toBe(2);
-  expect(over.stderr).toContain("error[no_rounds_left]");
+  // Killed after the last round, the last word is all that is left: it is said again, and nothing else is done.
+  const over = await run(process.execPath, command("--resume"), { env: env() });
+  expect(JSON.parse(over.stdout)).toMatchObject({ rounds: result.rounds, job: { id: two?.job_id } });
+  expect(JSON.parse(over.stdout).verdict).toEqual(result.verdict);
+
+  const flags = ["--rounds", "3", "--resume", "-o", "finetuning.held_out", "0.5"];
+  const other = await run(process.execPath, command(...flags), { env: env() }).catch((error) => error);
+  expect(other.code).toBe(2);
+  expect(other.stderr).toContain("error[changed_since]");
 }, 240_000);

@@ -3,6 +3,7 @@ import { systemClock } from "../lib/clock.ts";
 import { EXIT, usageError } from "../lib/errors.ts";
 import { assembleTraining } from "../pipeline/assemble-training.ts";
 import type { FoundJob, JobsOptions } from "../pipeline/jobs.ts";
+import { candidateConfig } from "../pipeline/loop/round-config.ts";
 import type { CommandInput } from "./command.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { loadConfigFor } from "./load.ts";
@@ -21,7 +22,9 @@ export async function withJobs(
   }
   const uses = ["trainers", "trainer_adapters", "finetuning", "platform"] as const;
   const { config, builtins } = await loadConfigFor({ args: [], flags, terminal, uses, connects: true });
-  const training = assembleTraining(config, terminal, builtins.secrets);
+  // With a gate, `finetune` deploys under the configured name when it has measured the model.
+  const made = config.finetuning.gate === undefined ? config : candidateConfig(config);
+  const training = assembleTraining(made, terminal, builtins.secrets);
   using interrupt = onInterrupt(() => terminal.warn("stopping; the job goes on"));
   try {
     return await work({

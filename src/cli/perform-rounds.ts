@@ -2,10 +2,10 @@ import { usageError } from "../lib/errors.ts";
 import { assemble } from "../pipeline/assemble.ts";
 import { assembleTraining } from "../pipeline/assemble-training.ts";
 import type { FinetuneOptions, FinetuneResult } from "../pipeline/finetune.ts";
-import { finishLoop } from "../pipeline/loop/finish-loop.ts";
+import { finishLoop, lastResult } from "../pipeline/loop/finish-loop.ts";
 import type { LoopRecord } from "../pipeline/loop/loop-record.ts";
 import { roundConfig } from "../pipeline/loop/round-config.ts";
-import { type LoopResult, loop, type RoundParts } from "../pipeline/loop.ts";
+import { loop, type RoundParts } from "../pipeline/loop.ts";
 import type { Loaded } from "./collecting.ts";
 import { measuringOf } from "./measuring-of.ts";
 
@@ -32,7 +32,7 @@ export async function performRounds(
     ...measuringOf({ ...loaded, flags: { ...flags, validationDataset: undefined } }),
     best_of_n: false,
   };
-  const { record, last }: LoopResult = await loop({
+  const { record, last, over } = await loop({
     ...asked,
     output_dir,
     rounds,
@@ -40,16 +40,14 @@ export async function performRounds(
     measuring: { ...measuring, ...inRounds },
     assembleRound: (place) => assembleRound({ ...place, llm: measuring.llm }, count, loaded),
   });
-  if (last === undefined) throw nothingLeft(output_dir, record);
-  if (last.fault || last.stopped) return { ...last, rounds: record };
+  if (last !== undefined && !over) return { ...last, rounds: record };
+  if (last === undefined) {
+    asked.log.info(record.ended ?? `all ${record.rounds.length} rounds are done; ask for more with --rounds`);
+  }
+  // Killed after the last round, this is all that is left to do.
+  const { before: _, after: __, verdict: ___, ...result } = last ?? (await lastResult(output_dir, record));
   const judged = await finishLoop(record, { ...asked, output_dir, held_out, measuring });
-  const { before: _, after: __, verdict: ___, ...result } = last;
-  return {
-    ...result,
-    ...judged,
-    rounds: record,
-    ...(record.champion && judged && !judged.after && { stopped: "drained" }),
-  };
+  return { ...result, ...judged, rounds: record };
 }
 
 async function assembleRound(
@@ -89,14 +87,5 @@ function needsWaiting() {
     where: "--no-wait",
     what: "a round begins when the one before has its model",
     fix: "leave out --no-wait (and wait_for_completion: false)",
-  });
-}
-
-function nothingLeft(output_dir: string, { rounds, ended }: LoopRecord) {
-  return usageError({
-    code: "no_rounds_left",
-    where: output_dir,
-    what: ended ?? `all ${rounds.length} rounds are done`,
-    fix: "ask for more --rounds, or leave --resume out to begin anew",
   });
 }

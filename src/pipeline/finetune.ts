@@ -22,6 +22,7 @@ import {
   refuseOtherPlan,
   writtenPlan,
 } from "./finetune/measuring.ts";
+import { promoteIfBetter } from "./finetune/promote.ts";
 import { storedResult } from "./finetune/stored-result.ts";
 import { train } from "./finetune/train.ts";
 import type { Measurement } from "./measure/measure-model.ts";
@@ -51,6 +52,8 @@ export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_
   held_out: number;
   /** Absent: the model is measured neither before nor after. */
   measuring?: Measuring | undefined;
+  /** With the deployment's configured name, for a model that is found to be better; absent: `training` deploys there. */
+  promotion?: TrainingParts | undefined;
   /** What measuring the policy came to in an earlier round, where it was the model that came of it. */
   before?: Measurement | undefined;
 }
@@ -178,8 +181,10 @@ async function trainAndMeasure(
   if (after === undefined) return { ...trained, before, stopped: "drained" };
   const evaluators = Object.keys(parts.evaluators);
   const judged = await judgeIn(folder, { before, after }, { plan, seed: options.seed, evaluators });
-  await folder.update(completedAt(options));
-  return { ...trained, ...judged };
+  const { promotion } = options;
+  const promoted = promotion && (await promoteIfBetter(folder, judged, { ...options, training: promotion }));
+  if (!promoted?.stopped) await folder.update(completedAt(options));
+  return { ...trained, ...judged, ...promoted };
 }
 
 /** Before anything is trained: that rows would lose what tells them apart. */

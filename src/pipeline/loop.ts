@@ -3,12 +3,14 @@ import type { Rounds } from "../config/schema.ts";
 import { hash31 } from "../lib/hash.ts";
 import type { Logger } from "../lib/log.ts";
 import type { TrainingParts } from "./assemble-training.ts";
-import type { Measuring } from "./finetune/measuring.ts";
+import { chooseHeldOut } from "./finetune/held-out.ts";
+import { type Measuring, planOf, refuseOtherPlan } from "./finetune/measuring.ts";
 import { type FinetuneOptions, type FinetuneResult, finetuneLocked, lockOutput } from "./finetune.ts";
 import { type LoopRecord, putAside, type RoundRecord, readLoop, writeLoop } from "./loop/loop-record.ts";
 import { figureOf } from "./measure/figure-of.ts";
 import type { Measurement } from "./measure/measure-model.ts";
 import type { Parts } from "./parts.ts";
+import { findUnfinishedRun, readManifest } from "./run-folder.ts";
 
 /** Everything alive that one round needs. */
 export interface RoundParts {
@@ -30,6 +32,8 @@ export interface LoopResult {
   record: LoopRecord;
   /** What the last round came to; absent when no round was left to do. */
   last?: FinetuneResult;
+  /** Whether all rounds are over, whatever came of them: the last one may have failed, or been stopped. */
+  over: boolean;
 }
 
 /**
@@ -44,22 +48,58 @@ export async function loop(options: LoopOptions): Promise<LoopResult> {
     if (options.resume === undefined || options.resume === false) await putAside(output_dir, rounds.count);
     let record = await readLoop(output_dir);
     let last: FinetuneResult | undefined;
-    if (record.rounds.length > 0) log.info(`${record.rounds.length} rounds are done; going on from there`);
+    if (record.rounds.length > 0) {
+      await refuseOtherExamples(record, options);
+      log.info(`${record.rounds.length} rounds are done; going on from there`);
+    }
     for (let round = record.rounds.length + 1; round <= rounds.count && record.ended === null; round += 1) {
       log.info(`round ${round} of ${rounds.count}`);
-      const resume = last === undefined ? (options.resume ?? false) : false;
+      const resume = last === undefined ? await roundUnderWay(record, options) : false;
       last = await playRound(round, record, { ...options, resume });
-      if (last.fault || last.stopped) return { record, last };
+      if (last.fault || last.stopped || isCutShort(last)) return { record, last, over: false };
       record = added(record, round, last, options);
       await writeLoop(output_dir, record);
       const newest = record.rounds.at(-1);
       if (newest) options.onRound?.(newest, record);
       sayRound(record, log);
     }
-    return { record, ...(last && { last }) };
+    return { record, ...(last && { last }), over: true };
   } finally {
     await lock.release();
   }
+}
+
+/**
+ * The run to go on with: one that is no round yet. Those that are over stay as they are, also where examples of theirs failed
+ * and could run again.
+ */
+export async function roundUnderWay(
+  { rounds }: Pick<LoopRecord, "rounds">,
+  { output_dir, resume, command }: Pick<LoopOptions, "output_dir" | "resume" | "command">,
+): Promise<string | false> {
+  if (resume === undefined || resume === false) return false;
+  const name = typeof resume === "string" ? resume : undefined;
+  const run = await findUnfinishedRun(output_dir, { name, command });
+  return run === undefined || rounds.some(({ run_id }) => run_id === run.run_id) ? false : run.run_id;
+}
+
+/** All rounds are measured on the same examples, and train on none of them: what earlier ones collected is trained on again. */
+async function refuseOtherExamples({ rounds }: LoopRecord, options: LoopOptions): Promise<void> {
+  const { output_dir, measuring, held_out } = options;
+  const dir = join(output_dir, rounds.at(-1)?.run_id ?? "");
+  const manifest = await readManifest(dir);
+  if (manifest === undefined) return;
+  const parts = await measuring.parts(null);
+  try {
+    refuseOtherPlan({ dir, manifest }, await planOf(parts, await chooseHeldOut(parts.examples(), held_out), measuring));
+  } finally {
+    await parts.close();
+  }
+}
+
+/** Without pairs, and not all examples were played: that is no sign of a model that has nothing left to learn. */
+export function isCutShort({ job, completed, failed }: Pick<FinetuneResult, "job" | "completed" | "failed">): boolean {
+  return job === undefined && (failed > 0 || completed === 0);
 }
 
 async function playRound(round: number, record: LoopRecord, options: LoopOptions): Promise<FinetuneResult> {
@@ -112,18 +152,21 @@ function added(record: LoopRecord, round: number, result: FinetuneResult, option
     newest: after ?? null,
     ended: null,
   };
-  return { ...next, ended: whyEnded(next, after, rounds) };
+  return { ...next, ended: whyEnded(next, result, rounds) };
 }
 
 /** Why no further round is played. */
 function whyEnded(
   { champion, rounds: done }: LoopRecord,
-  after: Measurement | undefined,
+  { after, pairs }: FinetuneResult,
   rounds: Rounds,
 ): string | null {
   const newest = done.at(-1);
   if (newest === undefined) return null;
-  if (newest.model === null) return "no pairs are left: all candidates of a prompt have the same score";
+  if (newest.model === null) {
+    const reasons = Object.entries(pairs?.skipped ?? {}).map(([reason, n]) => `${reason} ${n}`);
+    return `no pairs are left (${reasons.join(", ") || "there were no candidates"})`;
+  }
   const { goal, patience } = rounds;
   const reached = goal && newest.champion ? figureOf(after, goal.metric) : null;
   if (goal && reached !== null && reached >= goal.at_least) return `the goal is reached: ${goal.metric} ${reached}`;

@@ -10,6 +10,7 @@ import { describeRounds } from "../../pipeline/describe-rounds.ts";
 import { stoppedError } from "../../pipeline/evaluate.ts";
 import { refuseSettings } from "../../pipeline/finetune/refuse-settings.ts";
 import { describeJob, type FinetuneResult, finetune } from "../../pipeline/finetune.ts";
+import { candidateConfig } from "../../pipeline/loop/round-config.ts";
 import { type Loaded, runCollecting } from "../collecting.ts";
 import type { CommandRun } from "../command.ts";
 import { wholeNumber } from "../flags.ts";
@@ -33,6 +34,7 @@ export const FINETUNE_USES = [
 
 export const run: CommandRun = async (input) => {
   let training: TrainingParts | undefined;
+  let candidate: TrainingParts | undefined;
   try {
     return await runCollecting<RoundsResult>(input, {
       command: "finetune",
@@ -56,7 +58,10 @@ export const run: CommandRun = async (input) => {
         };
         if (count > 1) return performRounds(count, asked, loaded);
         const held_out = flags.validationDataset === undefined ? config.finetuning.held_out : 0;
-        return finetune(parts, { ...asked, held_out, measuring: measuringOf(loaded) });
+        const measuring = measuringOf(loaded);
+        if (!isGated(loaded)) return finetune(parts, { ...asked, held_out, measuring });
+        candidate = assembleTraining(candidateConfig(config), loaded.terminal, loaded.builtins.secrets);
+        return finetune(parts, { ...asked, held_out, measuring, training: candidate, promotion: training });
       },
       report,
       json,
@@ -70,8 +75,14 @@ export const run: CommandRun = async (input) => {
     });
   } finally {
     training?.backend.close();
+    candidate?.backend.close();
   }
 };
+
+/** Whether a model has to show that it is better before it is deployed where the configuration has its deployment. */
+function isGated({ flags, config }: Loaded): boolean {
+  return flags.gate === true || config.finetuning.gate !== undefined;
+}
 
 function refuseFlags(flags: Loaded["flags"]): void {
   const refuse = (flag: string, what: string, fix: string) => {

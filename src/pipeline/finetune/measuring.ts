@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { usageError } from "../../lib/errors.ts";
 import { writeFileWhole } from "../../lib/files.ts";
 import { sha256 } from "../../lib/hash.ts";
@@ -114,13 +115,13 @@ export function writtenPlan({ measures: _, ...plan }: Plan): JudgingPlan {
 }
 
 /** A run that goes on must be judged on what it was begun with. */
-export function refuseOtherPlan(folder: RunFolder, { held_out, metric }: Plan): void {
-  const { plan } = folder.manifest;
-  if (plan === undefined || (plan.held_out.sha256 === held_out.sha256 && plan.metric === metric)) return;
+export function refuseOtherPlan({ dir, manifest: { plan } }: Pick<RunFolder, "dir" | "manifest">, now: Plan): void {
+  if (plan === undefined || isDeepStrictEqual(plan, writtenPlan(now))) return;
+  const { min_gain, confidence, min_n } = plan.criteria;
   throw usageError({
     code: "changed_since",
-    where: join(folder.dir, "manifest.json"),
-    what: `the examples or the figure that the model is judged by are not those that were settled before collecting (${plan.metric}, ${plan.held_out.examples} examples)`,
+    where: join(dir, "manifest.json"),
+    what: `what the model is judged by is not what was settled before collecting (${plan.metric} on ${plan.held_out.examples} examples, min_gain ${min_gain}, confidence ${confidence}, min_n ${min_n})`,
     fix: "change data set, finetuning.held_out and finetuning.gate back, or start a new run without --resume",
   });
 }

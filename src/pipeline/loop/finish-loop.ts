@@ -1,12 +1,12 @@
 import { basename, join } from "node:path";
 import type { Logger } from "../../lib/log.ts";
-import { scrubber } from "../../lib/scrub.ts";
 import type { TrainingParts } from "../assemble-training.ts";
 import { chooseHeldOut } from "../finetune/held-out.ts";
-import { openJobFile } from "../finetune/job-file.ts";
+import { readJobRecord } from "../finetune/job-file.ts";
 import { type Judged, judgeIn, type Measuring, measureIn, planOf } from "../finetune/measuring.ts";
-import { promote } from "../finetune/promote.ts";
-import type { FinetuneOptions } from "../finetune.ts";
+import { promoteIfBetter } from "../finetune/promote.ts";
+import { storedResult } from "../finetune/stored-result.ts";
+import type { FinetuneOptions, FinetuneResult } from "../finetune.ts";
 import { openRunFolder, type RunFolder, readManifest } from "../run-folder.ts";
 import type { LoopRecord } from "./loop-record.ts";
 
@@ -20,16 +20,16 @@ export interface FinishOptions extends Omit<FinetuneOptions, "training" | "measu
 
 /**
  * Measures the model that the rounds began with and the champion over the same examples, judges them, and deploys a
- * champion that is better where the configuration has its deployment. Undefined where it was stopped, or there is no
- * champion but the first model.
+ * champion that is better where the configuration has its deployment. Nothing where there is no champion but the first
+ * model. What was done before is not done again.
  */
 export async function finishLoop(
   { champion, rounds }: LoopRecord,
   options: FinishOptions,
-): Promise<Judged | undefined> {
+): Promise<Partial<Judged> & Pick<FinetuneResult, "stopped">> {
   const round = rounds.find((one) => one.round === champion?.round);
-  if (round?.model == null) return undefined;
-  const { output_dir, measuring, log } = options;
+  if (round?.model == null) return {};
+  const { output_dir, measuring } = options;
   const folder = await openRound(output_dir, round.run_id);
   try {
     const parts = await measuring.parts(null);
@@ -38,14 +38,13 @@ export async function finishLoop(
       const plan = await planOf(parts, held, measuring);
       const measure = { ...options, plan, measuring };
       const before = await measureIn(folder, "first", null, measure);
-      if (before === undefined) return undefined;
+      if (before === undefined) return { stopped: "drained" };
       const after = await measureIn(folder, "champion", round.model, measure);
-      if (after === undefined) return { before };
+      if (after === undefined) return { before, stopped: "drained" };
       const evaluators = Object.keys(parts.evaluators);
       const judged = await judgeIn(folder, { before, after }, { plan, seed: measuring.seed, evaluators });
-      if (judged.verdict.promoted === true) await deployChampion(folder, round.model, options);
-      else log.info("the champion is not promoted: what is deployed under the configured name stays");
-      return judged;
+      const { stopped } = await promoteIfBetter(folder, judged, options);
+      return { ...judged, ...(stopped && { stopped }) };
     } finally {
       await parts.close();
     }
@@ -60,16 +59,13 @@ async function openRound(output_dir: string, run_id: string): Promise<RunFolder>
   return openRunFolder(output_dir, manifest);
 }
 
-/** Does nothing where the configuration wants no deployment. */
-export async function deployChampion(
-  folder: RunFolder,
-  model: string,
-  { training, clock, drain, stop, log }: Pick<FinishOptions, "training" | "clock" | "drain" | "stop" | "log">,
-): Promise<void> {
-  const { backend, secrets } = training;
-  if (!backend.deploy_on_completion) return;
-  const job = await openJobFile(folder.dir, { clock, scrub: scrubber(secrets) });
-  if (job === undefined) return;
-  const { name } = await promote(job, model, { backend, clock, drain, stop, log });
-  log.info(`promoted: ${model} is deployed as ${name}`);
+/** What the last round came to, for a command that has none left to play. */
+export async function lastResult(output_dir: string, { rounds }: LoopRecord): Promise<FinetuneResult> {
+  const folder = await openRound(output_dir, rounds.at(-1)?.run_id ?? "");
+  try {
+    const job = await readJobRecord(folder.dir);
+    return { ...(await storedResult(folder)), ...(job && { job }) };
+  } finally {
+    await folder.close();
+  }
 }

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ModelServer, startModelServer } from "../src/testing/model-server.ts";
+import { WELL } from "../src/training/__fixtures__/nemo-rules.ts";
+import { type Received, startStub } from "../src/training/__fixtures__/stub-services.ts";
+import { guessReply } from "./support/guesses.ts";
+import { jsonOf } from "./support/program.ts";
+import { makeProject } from "./support/project.ts";
+
+/** What the trained model guesses, whatever it is asked. */
+let trained = 0;
+let model: ModelServer;
+beforeAll(async () => {
+  model = await startModelServer({
+    reply: (request) => (request.model === "test-model" ? guessReply(request) : `${trained} is what I guess`),
+  });
+});
+afterAll(() => model.close());
+
+/** The names of the deployments that were made, in order. */
+async function finetuned(gate: Record<string, unknown>, ...flags: string[]) {
+  const made: string[] = [];
+  const name = ({ path }: Received) => path.split("?")[0]?.split("/").at(-1) ?? "";
+  const stub = await startStub({
+    ...WELL,
+    "POST /v1/deployment/model-deployments": ({ text }) => {
+      made.push(JSON.parse(text).name);
+      return { status: 200, body: {} };
+    },
+    "GET /v1/deployment/model-deployments/*/*": (request) =>
+      made.includes(name(request))
+        ? { status: 200, body: { name: name(request), status_details: { status: "ready" } } }
+        : { status: 404 },
+  });
+  await using project = await makeProject({
+    ...{ url: model.url, examples: 16, env: { CUSTOMIZER_NIM_URL: model.url } },
+    sections: {
+      trainers: { trainer: { _type: "nemo_customizer_trainer" } },
+      trainer_adapters: {
+        adapter: {
+          ...{ _type: "nemo_customizer_trainer_adapter", entity_host: stub.origin, datastore_host: stub.origin },
+          ...{ namespace: "ns", customization_config: "m@v1", poll_interval_seconds: 0.02 },
+          ...{ deploy_on_completion: true, deployment_config: { deployment_name: "mine" } },
+        },
+      },
+      finetuning: { enabled: true, output_dir: "out", held_out: 0.5, ...gate },
+    },
+  });
+  try {
+    const ended = await project.run("finetune", "config.yml", "--json", ...flags);
+    return { made, code: ended.code, result: jsonOf<{ promoted: unknown; deployment: { name: string } }>(ended) };
+  } finally {
+    await stub.stop();
+  }
+}
+
+test("with a gate, what is deployed under the configured name stays until a model is better", async () => {
+  trained = 1;
+  const worse = await finetuned({ gate: { metric: "quality" } }, "--gate");
+  expect(worse).toMatchObject({ code: 100, result: { promoted: false } });
+  expect(worse.made).toEqual([expect.stringContaining("nat-dpo-")]);
+
+  trained = 999;
+  const better = await finetuned({ gate: { metric: "quality" } }, "--gate");
+  expect(better).toMatchObject({ code: 0, result: { promoted: true, deployment: { name: "ns/mine" } } });
+  expect(better.made).toEqual([expect.stringContaining("nat-dpo-"), "mine"]);
+});
+
+test("without a gate a model is deployed under the configured name before it is measured", async () => {
+  trained = 1;
+  expect(await finetuned({})).toMatchObject({ code: 0, made: ["mine"], result: { promoted: false } });
+});
