@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestPlatform } from "../src/platform/__fixtures__/test-platform.ts";
@@ -75,6 +75,39 @@ test("a platform that runs already is used, and goes on when its user has left",
     await platform.stop();
   }
 });
+
+test("a model's folder is the one that was asked for, not another one of the same name, nor one of an earlier start", async () => {
+  const example = resolve("examples/tic-tac-toe/base-model");
+  const copy = join(base, "copy");
+  await cp(example, copy, { recursive: true });
+  const name = "local/player@v1.0.0+CPU";
+  const first = await startTestPlatform({ models: [`${name}=${example}`] });
+  const { dir } = first;
+  const use = (folder: string) => useEmbeddedPlatform({ dir, models: { [name]: folder } });
+  (await use(example)).release();
+  await expect(use(copy)).rejects.toMatchObject({ code: "platform_lacks_model" });
+  await first.stop({ keep: true });
+
+  const second = await startTestPlatform({ dir, models: [`other=${copy}`] });
+  try {
+    await expect(use(example)).rejects.toMatchObject({ code: "platform_lacks_model" });
+  } finally {
+    await second.stop();
+  }
+});
+
+test("a platform that is stopping is waited for, and another one takes its place", async () => {
+  const dir = join(base, "stopping");
+  const ending = spawn(process.execPath, ["-e", "setTimeout(() => undefined, 3000)"]);
+  await mkdir(dir);
+  await writeFile(join(dir, "platform.lock"), `${ending.pid} ${hostname()} other`);
+  const used = await useEmbeddedPlatform({ dir, models: {} });
+  expect(ending.exitCode).toBe(0);
+  expect(used.started).toBe(true);
+  const pid = await pidIn(dir);
+  used.release();
+  expect(await ends(pid)).toBe(true);
+}, 30_000);
 
 test("a platform that asks for a token says so to who has none", async () => {
   const platform = await startTestPlatform({ token: "a-token-for-tests" });

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../lib/clock.ts";
-import { EXIT, PairwrightError } from "../lib/errors.ts";
+import { codeOf, EXIT, PairwrightError } from "../lib/errors.ts";
+import { refuseWhileLocked } from "../lib/lock.ts";
 
 export interface EmbeddedPlatformOptions {
   /** The platform's data folder. */
@@ -40,7 +41,7 @@ export async function useEmbeddedPlatform(options: EmbeddedPlatformOptions): Pro
   const { now, sleep } = systemClock;
   let until = now() + START_LIMIT_MS;
   let ended: number | null | undefined;
-  for (let started = false; ; started = true) {
+  for (let started = false; ; ) {
     const origin = await originIn(dir);
     const release = origin === undefined ? undefined : await hold(origin, options);
     if (origin !== undefined && release !== undefined) {
@@ -50,7 +51,9 @@ export async function useEmbeddedPlatform(options: EmbeddedPlatformOptions): Pro
       });
       return { origin, started, release };
     }
-    if (!started) {
+    // One that begins says soon where it is; one that is ending is waited for.
+    if (!started && !(await isTaken(dir))) {
+      started = true;
       start(options, (code) => {
         ended = code;
         // It ends, too, when another process started one in the same moment, which has yet to say where.
@@ -58,6 +61,17 @@ export async function useEmbeddedPlatform(options: EmbeddedPlatformOptions): Pro
       });
     } else if (now() > until) throw await notStarted(dir, ended);
     await sleep(50, signal);
+  }
+}
+
+/** Whether a living process has the data folder. */
+async function isTaken(dir: string): Promise<boolean> {
+  try {
+    await refuseWhileLocked(join(dir, "platform.lock"));
+    return false;
+  } catch (error) {
+    if (codeOf(error) === "locked") return true;
+    throw error;
   }
 }
 
@@ -120,22 +134,29 @@ function hold(origin: string, { token }: EmbeddedPlatformOptions): Promise<(() =
 
 /** A platform that was there before may have been started with other models. */
 async function checkModels(origin: string, { dir, models, token, signal }: EmbeddedPlatformOptions): Promise<void> {
-  for (const name of Object.keys(models)) {
+  for (const [name, folder] of Object.entries(models)) {
     const path = name.split("/").map(encodeURIComponent).join("/");
     const answer = await fetch(`${origin}/v1/customization/configs/${path}`, {
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.any([AbortSignal.timeout(ANSWER_LIMIT_MS), ...(signal ? [signal] : [])]),
     });
-    await answer.arrayBuffer();
-    if (answer.ok) continue;
+    const body = (await answer.json().catch(() => undefined)) as { target?: { [field: string]: unknown } } | undefined;
+    const { enabled, model_path } = body?.target ?? {};
+    if (answer.ok && enabled !== false && (await isSameFolder(model_path, folder))) continue;
     throw new PairwrightError({
       code: "platform_lacks_model",
       where: `platform.models.${name}`,
-      what: `the platform that runs on ${dir} was started without this model`,
-      fix: `stop it, so that one with all models is started; or start it with --models ${name}=${models[name]}`,
+      what: `the platform that runs on ${dir} was started without this model, or with another folder for it`,
+      fix: `stop it, so that one with all models is started; or start it with --models ${name}=${folder}`,
       exit_code: EXIT.usage,
     });
   }
+}
+
+async function isSameFolder(one: unknown, other: string): Promise<boolean> {
+  if (typeof one !== "string") return false;
+  const [here, there] = await Promise.all([one, other].map((path) => realpath(path).catch(() => path)));
+  return here === there;
 }
 
 /** Starts a platform that outlives this process while others use it. What it says goes to `platform.log`. */

@@ -29,6 +29,7 @@ test("a platform is unused when the last of its users has gone, and not before t
 
   const third = await hold();
   held.end();
+  expect((await fetch(`${origin}/lease`)).status).toBe(503);
   await close(1000);
   third.abort();
 });

@@ -7,7 +7,7 @@ export interface Leases {
   readonly routes: Hono;
   /** Settles when nobody has used the platform for a while, at the beginning too. */
   readonly unused: Promise<void>;
-  /** Lets all connections go. */
+  /** Lets all connections go; who comes now is turned away with 503, to look for another platform. */
   end(): void;
 }
 
@@ -29,8 +29,9 @@ export function leases({ grace_ms, first_ms }: LeaseOptions): Leases {
   });
   let timer = setTimeout(settle, first_ms);
   const routes = new Hono();
-  routes.get("/", (c) =>
-    stream(c, async (body) => {
+  routes.get("/", (c) => {
+    if (over.signal.aborted) return c.json({ detail: "the platform is stopping" }, 503);
+    return stream(c, async (body) => {
       held += 1;
       clearTimeout(timer);
       const left = new AbortController();
@@ -42,9 +43,9 @@ export function leases({ grace_ms, first_ms }: LeaseOptions): Leases {
         await wait(HEARTBEAT_MS, undefined, { signal: gone, ref: false }).catch(() => undefined);
       }
       held -= 1;
-      if (held === 0) timer = setTimeout(settle, grace_ms);
-    }),
-  );
+      if (held === 0 && !over.signal.aborted) timer = setTimeout(settle, grace_ms);
+    });
+  });
   return {
     routes,
     unused,

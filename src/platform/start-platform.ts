@@ -101,7 +101,6 @@ async function open(
   });
   const listening = await serve(app, { hostname: host, port });
   opened.add(() => listening.close(STOP_LIMIT_MS));
-  opened.add(() => held.end());
   opened.add(() => customizer.stop(STOP_LIMIT_MS));
   customizer.begin();
   origin = listening.origin;
@@ -109,6 +108,8 @@ async function open(
   const address = join(dir, "platform.json");
   await writeFileWhole(address, `${JSON.stringify({ pid: process.pid, origin })}\n`);
   opened.add(() => rm(address, { force: true }));
+  // First of all: whoever wants to use the platform now must look for another one.
+  opened.add(() => held.end());
   return { origin, unused: held.unused };
 }
 
