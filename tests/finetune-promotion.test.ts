@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ModelServer, startModelServer } from "../src/testing/model-server.ts";
 import { WELL } from "../src/training/__fixtures__/nemo-rules.ts";
@@ -16,12 +18,25 @@ beforeAll(async () => {
 });
 afterAll(() => model.close());
 
-/** The names of the deployments that were made, in order. */
-async function finetuned(gate: Record<string, unknown>, ...flags: string[]) {
+interface Measured {
+  run_dir: string;
+}
+
+async function seedOf(dir: string, measured: Measured | undefined): Promise<number> {
+  return JSON.parse(await readFile(join(dir, measured?.run_dir ?? "", "manifest.json"), "utf8")).seed;
+}
+
+/** What came of a finetune, or of the command that went on with it; the names of the deployments that were made, in order. */
+async function finetuned(gate: Record<string, unknown>, flags: readonly string[] = [], then?: readonly string[]) {
   const made: string[] = [];
   const name = ({ path }: Received) => path.split("?")[0]?.split("/").at(-1) ?? "";
   const stub = await startStub({
     ...WELL,
+    // Where it is to go on, it fails first.
+    "GET /v1/customization/jobs/*/status": (_, times) => ({
+      status: 200,
+      body: { status: then !== undefined && times === 1 ? "failed" : "completed", percentage_done: 100 },
+    }),
     "POST /v1/deployment/model-deployments": ({ text }) => {
       made.push(JSON.parse(text).name);
       return { status: 200, body: {} };
@@ -46,8 +61,14 @@ async function finetuned(gate: Record<string, unknown>, ...flags: string[]) {
     },
   });
   try {
-    const ended = await project.run("finetune", "config.yml", "--json", ...flags);
-    return { made, code: ended.code, result: jsonOf<{ promoted: unknown; deployment: { name: string } }>(ended) };
+    const run = (more: readonly string[]) => project.run("finetune", "config.yml", "--json", ...more);
+    const first = await run(flags);
+    const ended = then === undefined ? first : await run(then);
+    const result = jsonOf<{ promoted: unknown; deployment: { name: string }; before?: Measured; after?: Measured }>(
+      ended,
+    );
+    const seeds = await Promise.all([result.before, result.after].map((one) => seedOf(project.dir, one)));
+    return { made, code: ended.code, result, seeds };
   } finally {
     await stub.stop();
   }
@@ -55,12 +76,12 @@ async function finetuned(gate: Record<string, unknown>, ...flags: string[]) {
 
 test("with a gate, what is deployed under the configured name stays until a model is better", async () => {
   trained = 1;
-  const worse = await finetuned({ gate: { metric: "quality" } }, "--gate");
+  const worse = await finetuned({ gate: { metric: "quality" } }, ["--gate"]);
   expect(worse).toMatchObject({ code: 100, result: { promoted: false } });
   expect(worse.made).toEqual([expect.stringContaining("nat-dpo-")]);
 
   trained = 999;
-  const better = await finetuned({ gate: { metric: "quality" } }, "--gate");
+  const better = await finetuned({ gate: { metric: "quality" } }, ["--gate"]);
   expect(better).toMatchObject({ code: 0, result: { promoted: true, deployment: { name: "ns/mine" } } });
   expect(better.made).toEqual([expect.stringContaining("nat-dpo-"), "mine"]);
 });
@@ -68,4 +89,9 @@ test("with a gate, what is deployed under the configured name stays until a mode
 test("without a gate a model is deployed under the configured name before it is measured", async () => {
   trained = 1;
   expect(await finetuned({})).toMatchObject({ code: 0, made: ["mine"], result: { promoted: false } });
+});
+
+test("what was measured with another seed before the command was broken off is measured anew", async () => {
+  trained = 999;
+  expect(await finetuned({}, [], ["--resume", "--seed", "7"])).toMatchObject({ code: 0, seeds: [7, 7] });
 });

@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { EXIT, PairwrightError } from "../../lib/errors.ts";
+import type { RunManifest } from "../../records/manifest.ts";
 import type { EvaluatorSummary } from "../../records/score.ts";
 import { evaluate } from "../evaluate.ts";
 import type { Parts } from "../parts.ts";
@@ -27,7 +29,7 @@ export interface MeasureOptions
   model: string;
   /** Whether it is measured with its judge, too. */
   best_of_n: boolean;
-  /** Where the runs go, one folder for each of the two; what was measured there before is not measured again. */
+  /** Where the runs go, one folder for each of the two; what was measured there before, with the same seed, is not measured again. */
   dir: string;
 }
 
@@ -59,8 +61,10 @@ async function runOnce(
 ): Promise<Ran | undefined> {
   const output_dir = join(dir, name);
   const [newest] = await findRuns(output_dir);
+  const is_same = newest !== undefined && (await isSame(newest, parts, options));
   if (
-    newest?.status === "completed" &&
+    is_same &&
+    newest.status === "completed" &&
     newest.scores !== undefined &&
     !wentAway(newest.missing, newest.got.completed)
   ) {
@@ -71,7 +75,7 @@ async function runOnce(
   const result = await evaluate(
     { ...parts, output_dir },
     {
-      ...{ command: "measure", version, seed, reps, policy_only, resume: newest !== undefined, drain, stop, log, now },
+      ...{ command: "measure", version, seed, reps, policy_only, resume: is_same, drain, stop, log, now },
       ...(onTotal && { onTotal }),
       ...(onProgress && { onProgress }),
     },
@@ -79,6 +83,15 @@ async function runOnce(
   const { examples, completed, failed, scores, run_dir, errors } = result;
   if (!result.stopped && wentAway(errors, completed)) throw unreachable(options.model, failed, examples);
   return result.stopped ? undefined : { played: examples, failed, scores, run_dir };
+}
+
+/** Whether a run measured the same: with other seeds, examples or repetitions it is no measurement to compare with. */
+async function isSame(
+  run: RunManifest,
+  parts: Parts,
+  { seed, reps }: Pick<MeasureOptions, "seed" | "reps">,
+): Promise<boolean> {
+  return run.seed === seed && run.reps === reps && isDeepStrictEqual(run.inputs, await parts.inputs());
 }
 
 const NO_CONNECTION = ["llm_unreachable", "http_unreachable"];
