@@ -46,8 +46,9 @@ export function fileWatch(): FileWatch {
  * A write changes time or size, a file put in its place the inode. The change time also catches a modification time
  * that was set back.
  */
-function marks({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+function marks({ dev, ino, size, mtimeNs, ctimeNs, nlink }: BigIntStats): string {
+  // Another name that is given to a file, or taken from it, changes its ctime, and nothing that is read.
+  return [dev, ino, size, mtimeNs, ...(nlink > 1n ? [] : [ctimeNs])].join(" ");
 }
 
 function changed(path: string): PairwrightError {
