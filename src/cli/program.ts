@@ -94,13 +94,17 @@ function addRunCommands(add: Add, withConfig: (command: Command) => Command): vo
     add("collect [config]", "eval, then pairs, split and data-set files", () => import("./commands/collect.ts")),
   );
   collecting(
-    add("finetune [config]", "collect, train on the pairs, deploy the model", () => import("./commands/finetune.ts")),
+    add(
+      "finetune [config]",
+      "collect, train on the pairs, deploy the model, and measure it before and after",
+      () => import("./commands/finetune.ts"),
+    ),
   )
     .option("--validation-dataset <file>", "hold no examples out for measuring: these are there for it")
     .option("--no-wait", "submit the training job, and let `jobs wait` wait for it")
     .option(
       "--rounds <n>",
-      "collect, train and measure so often, each time with the newest model (default: finetuning.rounds.count)",
+      "collect, train and measure so often, each time with the newest model (default: finetuning.rounds.count, else 1)",
     )
     .option("--gate", "end with 100 unless the trained model is better, see finetuning.gate");
 }
@@ -267,7 +271,7 @@ function addPlatformCommands(program: Command, add: Add): void {
   )
     .option("--port <n>", "0 for any free one", "8711")
     .option("--host <address>", "where to listen; any but the loopback address needs --token", "127.0.0.1")
-    .option("--data <dir>", "the data folder (default: ~/.local/share/pairwright)")
+    .option("--data <dir>", "the data folder (default: pairwright in $XDG_DATA_HOME, else in ~/.local/share)")
     .option(
       "--models <dir...>",
       "model folders to train from and serve, DIR or NAME=DIR (repeatable; default: the base models of the examples)",

@@ -6,7 +6,7 @@ import type { TrainingParts } from "./assemble-training.ts";
 import { chooseHeldOut } from "./finetune/held-out.ts";
 import { type Measuring, planOf, refuseOtherPlan } from "./finetune/measuring.ts";
 import { type FinetuneOptions, type FinetuneResult, finetuneLocked, lockOutput } from "./finetune.ts";
-import { type LoopRecord, putAside, type RoundRecord, readLoop, writeLoop } from "./loop/loop-record.ts";
+import { type Champion, type LoopRecord, putAside, type RoundRecord, readLoop, writeLoop } from "./loop/loop-record.ts";
 import { figureOf } from "./measure/figure-of.ts";
 import type { Measurement } from "./measure/measure-model.ts";
 import type { Parts } from "./parts.ts";
@@ -132,7 +132,7 @@ function added(record: LoopRecord, round: number, result: FinetuneResult, option
   const guard = rounds.guard ? figureOf(after, rounds.guard.metric) : null;
   const passes = !rounds.guard || (guard !== null && guard >= rounds.guard.at_least);
   const model = job?.model ?? null;
-  const better = model !== null && passes && score !== null && (champion.score === null || score > champion.score);
+  const better = model !== null && passes && score !== null && isBetter(score, champion);
   const entry: RoundRecord = {
     round,
     run_id: run_dir.split(/[\\/]/).at(-1) ?? "",
@@ -153,6 +153,12 @@ function added(record: LoopRecord, round: number, result: FinetuneResult, option
     ended: null,
   };
   return { ...next, ended: whyEnded(next, result, rounds) };
+}
+
+/** Of two rounds that measure the same, the later one was trained on more. The first model gives way to a better one only. */
+function isBetter(score: number, champion: Champion): boolean {
+  if (champion.score === null) return true;
+  return champion.round === 0 ? score > champion.score : score >= champion.score;
 }
 
 /** Why no further round is played. */

@@ -51,6 +51,7 @@ export function platformApp(parts: PlatformParts, context: PlatformContext, { to
 
   app.route("/pairwright/lease", parts.leases.routes);
 
+  app.get("/", (c) => c.json(WELCOME));
   for (const path of ["/health", "/v1/health", "/v1/health/live", "/v1/health/ready"]) {
     app.get(path, (c) => c.json({ status: "ok" }));
   }
@@ -68,6 +69,19 @@ const INFERENCE_PATHS = ["/v1", "/nim/v1"].flatMap((at) => [`${at}/chat/completi
 function isInference(path: string): boolean {
   return path.startsWith("/nim/") || INFERENCE_PATHS.includes(path);
 }
+
+/** For who opens the address in a browser. */
+const WELCOME = {
+  name: "pairwright's embedded platform",
+  services: {
+    entity_store: ["/v1/namespaces", "/v1/datasets", "/v1/models", "/v1/projects"],
+    datastore: ["/v1/datastore/namespaces", "/v1/hf"],
+    customizer: ["/v1/customization/configs", "/v1/customization/targets", "/v1/customization/jobs"],
+    deployment_management: ["/v1/deployment/configs", "/v1/deployment/model-deployments"],
+    nim: ["/nim/v1/models", "/nim/v1/chat/completions", "/nim/v1/completions"],
+    operations: ["/health", "/metrics"],
+  },
+};
 
 /** What needs no token: whether the platform is there is no secret. (Uploads of large files carry a ticket instead.) */
 function isOpen({ pathname }: URL): boolean {

@@ -40,6 +40,8 @@ export interface PlatformOptions {
 /** A platform that answers requests. */
 export interface Platform {
   readonly origin: string;
+  /** The configs that jobs may name, of the model folders it was started with. */
+  readonly configs: readonly string[];
   /** Settles when nobody holds a lease any more: time to stop, for a platform that was started for its users. */
   readonly unused: Promise<void>;
   /** Lets running requests end, ten seconds at most; running jobs are left so that the next start goes on with them. */
@@ -110,7 +112,10 @@ async function open(
   opened.add(() => rm(address, { force: true }));
   // First of all: whoever wants to use the platform now must look for another one.
   opened.add(() => held.end());
-  return { origin, unused: held.unused };
+  const configs = training.models.map(
+    ({ namespace, base, version, machine }) => `${namespace}/${base}@${version}+${machine}`,
+  );
+  return { origin, configs, unused: held.unused };
 }
 
 /** What is there from the first start on. */

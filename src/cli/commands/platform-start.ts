@@ -32,7 +32,7 @@ export const run: CommandRun = async ({ flags, terminal }) => {
   });
   const { origin } = platform;
   const facts = { entity_host: origin, datastore_host: origin, nim_url: `${origin}/nim/v1` };
-  terminal.print(describe(facts, token !== undefined));
+  terminal.print(describe(facts, platform.configs, token !== undefined));
   terminal.result(facts);
   const stopping = aborted(interrupt.drain);
   await (flags.untilUnused === true ? Promise.race([stopping, platform.unused]) : stopping);
@@ -40,13 +40,18 @@ export const run: CommandRun = async ({ flags, terminal }) => {
   return EXIT.ok;
 };
 
-function describe(facts: { entity_host: string; datastore_host: string; nim_url: string }, guarded: boolean): string {
+type Facts = { entity_host: string; datastore_host: string; nim_url: string };
+
+function describe(facts: Facts, configs: readonly string[], guarded: boolean): string {
+  const models = configs.map((config) => `  ${config.replace(/@.*/, "")}, trained by the config ${config}`);
   return [
     `the platform listens at ${facts.entity_host}${guarded ? ", and asks for the token" : ""}`,
     `  export CUSTOMIZER_HOST=${facts.entity_host}`,
     `  export DATASTORE_HOST=${facts.datastore_host}`,
     `  export CUSTOMIZER_NIM_URL=${facts.nim_url}`,
-    "Ctrl-C stops it",
+    "its models (others with --models DIR):",
+    ...models,
+    `Ctrl-C stops it, or: kill ${process.pid}`,
   ].join("\n");
 }
 
