@@ -1,4 +1,4 @@
-import { messageOf } from "../../lib/errors.ts";
+import { messageOf, PairwrightError } from "../../lib/errors.ts";
 import type { DeploymentConfig, DeploymentStatus, ModelDeployment } from "../../training/wire/deployment.ts";
 import type { ServedModel } from "../inference/model-names.ts";
 import type { Inference } from "../inference/open-inference.ts";
@@ -55,7 +55,8 @@ export function deployer(store: DeploymentStore, { names, pool }: Inference, con
     } catch (error) {
       if (signal.aborted) return;
       log.warn(`deployment ${key.namespace}/${key.name} failed: ${messageOf(error)}`);
-      settle(key, "failed", messageOf(error), { deployed: false, url: "" });
+      // Where it lies on this machine is for the log alone.
+      settle(key, "failed", PairwrightError.is(error) ? error.what : messageOf(error), { deployed: false, url: "" });
     }
   }
 

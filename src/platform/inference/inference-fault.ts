@@ -1,4 +1,4 @@
-import { messageOf, PairwrightError } from "../../lib/errors.ts";
+import { PairwrightError } from "../../lib/errors.ts";
 import { HttpFault } from "../http/http-fault.ts";
 import { badParameter } from "./refused-fields.ts";
 
@@ -14,7 +14,7 @@ const CLIENTS: Record<string, (error: PairwrightError) => string> = {
 /** The model is gone, and comes back for the next request. */
 const PASSING = ["generator_closed", "model_died", "adapter_not_found"];
 
-/** An error of loading or running a model as an answer; what is none of these stays what it is. */
+/** An error of loading or running a model as an answer, without this machine's paths; what is none of these stays what it is. */
 export function inferenceFault(error: unknown): unknown {
   if (!PairwrightError.is(error)) return error;
   const field = CLIENTS[error.code];
@@ -22,5 +22,5 @@ export function inferenceFault(error: unknown): unknown {
   if (PASSING.includes(error.code)) {
     return new HttpFault(503, "the model has stopped; it is loaded again for the next request", { "retry-after": "1" });
   }
-  return new HttpFault(503, `the model cannot be loaded: ${messageOf(error)}`, { "x-should-retry": "false" }, error);
+  return new HttpFault(503, `the model cannot be loaded: ${error.what}`, { "x-should-retry": "false" }, error);
 }
