@@ -47,7 +47,15 @@ export async function performRounds(
   // Killed after the last round, this is all that is left to do.
   const { before: _, after: __, verdict: ___, ...result } = last ?? (await lastResult(output_dir, record));
   const judged = await finishLoop(record, { ...asked, output_dir, held_out, measuring });
-  return { ...result, ...judged, rounds: record };
+  if (!leftNothing(record)) return { ...result, ...judged, rounds: record };
+  // Nothing left to learn from, after rounds that had something, is how rounds are to end.
+  const { pairs: ____, ...rest } = result;
+  return { ...rest, ...judged, rounds: record };
+}
+
+/** Whether the last round found nothing to train on, where earlier ones did. */
+function leftNothing({ rounds }: LoopRecord): boolean {
+  return rounds.length > 1 && rounds.at(-1)?.model === null;
 }
 
 async function assembleRound(
@@ -57,11 +65,11 @@ async function assembleRound(
 ): Promise<RoundParts> {
   const rounds = { ...config.finetuning.rounds, count };
   const made = roundConfig({ ...config, finetuning: { ...config.finetuning, rounds } }, place);
+  const training = assembleTraining(made, terminal, builtins.secrets);
   const parts = await assemble(made, {
     ...{ builtins, log: terminal, cache: false, output_dir: config.finetuning.output_dir },
     dataset_file: typeof flags.dataset === "string" ? flags.dataset : undefined,
   });
-  const training = assembleTraining(made, terminal, builtins.secrets);
   return {
     parts,
     training,

@@ -53,8 +53,15 @@ test("a model that answers as before is not better, and no number of examples wo
 });
 
 test("what has no score is in no figure, and is counted", () => {
-  const some: PairedScore[] = [...scores(30, 0, 0), { before: null, after: 1 }, { before: 0, after: null }];
-  expect(judge(some, CRITERIA, 0)).toMatchObject({ promoted: true, n: 30, unscored: 2, difference: 1 });
+  const some: PairedScore[] = [...scores(30, 0, 0), { before: null, after: 1 }];
+  expect(judge(some, CRITERIA, 0)).toMatchObject({ promoted: true, n: 30, unscored: 1, lost: 0, difference: 1 });
+});
+
+test("a model that fails where the old one did not is not promoted for what is left", () => {
+  const some: PairedScore[] = [...scores(30, 0, 0), { before: 0, after: null }];
+  expect(judge(some, CRITERIA, 0)).toMatchObject({ promoted: "inconclusive", n: 30, lost: 1 });
+  const worse: PairedScore[] = [...scores(0, 30, 0), { before: 0, after: null }];
+  expect(judge(worse, CRITERIA, 0).promoted).toBe(false);
 });
 
 test("the same seed gives the same verdict", () => {

@@ -24,6 +24,8 @@ export interface GateVerdict {
   n: number;
   /** Examples that lack one: they are in no figure. */
   unscored: number;
+  /** Of these, scored before and not after: what the model does there is unknown, so nothing is promoted. */
+  lost: number;
   /** After less before, over the same examples; null without any. */
   difference: number | null;
   interval: Interval | null;
@@ -45,7 +47,8 @@ export function judge(scores: readonly PairedScore[], criteria: GateCriteria, se
     before === null || after === null ? [] : [after - before],
   );
   const n = differences.length;
-  const found = { n, unscored: scores.length - n };
+  const lost = scores.filter(({ before, after }) => before !== null && after === null).length;
+  const found = { n, unscored: scores.length - n, lost };
   if (n === 0) {
     const reason = "no example has a score before and after";
     return { promoted: "inconclusive", ...found, difference: null, interval: null, examples_to_decide: least, reason };
@@ -60,6 +63,7 @@ export function judge(scores: readonly PairedScore[], criteria: GateCriteria, se
   const decided = { ...figures, examples_to_decide: null };
   const range = `${rounded(interval.low)} to ${rounded(interval.high)} at ${confidence * 100} %`;
   if (interval.low > 0 && interval.low >= min_gain) {
+    if (lost > 0) return undecided(n + lost, `${lost} examples that were scored before were not scored after`);
     return { promoted: true, ...decided, reason: `the gain is ${rounded(difference)} (${range})` };
   }
   const asked = min_gain > 0 ? `the gain of ${min_gain} that is asked for` : "a gain";

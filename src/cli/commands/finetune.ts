@@ -108,9 +108,9 @@ function refuseFlags(flags: Loaded["flags"]): void {
 
 function report(result: RoundsResult): string | undefined {
   const { pairs, run_dir, completed, job, rounds } = result;
-  if (pairs === undefined || completed === 0) return undefined;
+  if (completed === 0 || (pairs === undefined && rounds === undefined)) return undefined;
   const parts = [
-    describePairs(pairs, run_dir),
+    pairs && describePairs(pairs, run_dir),
     job && describeJob(job),
     rounds && describeRounds(rounds),
     describeJudged(result),

@@ -95,17 +95,22 @@ export async function measureIn(
   }
 }
 
-/** Compares the two and writes `measurement.json`. */
+/** Compares the two and writes what came of it, to `measurement.json` unless told. */
 export async function judgeIn(
   folder: RunFolder,
   { before, after }: { before: Measurement; after: Measurement },
-  { plan, seed, evaluators }: { plan: Plan; seed: number; evaluators: readonly string[] },
+  {
+    plan,
+    seed,
+    evaluators,
+    file = "measurement.json",
+  }: { plan: Plan; seed: number; evaluators: readonly string[]; file?: string },
 ): Promise<Required<Judged>> {
   const metric = metricName(plan.metric, evaluators) as MetricName;
   const verdict = await compare(before, after, { metric, criteria: plan.criteria, seed });
   const judged = { before, after, verdict };
   const text = JSON.stringify({ plan: writtenPlan(plan), ...judged }, null, 2);
-  await writeFileWhole(folder.path("measurement.json"), `${text}\n`);
+  await writeFileWhole(folder.path(file), `${text}\n`);
   return judged;
 }
 

@@ -42,7 +42,15 @@ export async function finishLoop(
       const after = await measureIn(folder, "champion", round.model, measure);
       if (after === undefined) return { before, stopped: "drained" };
       const evaluators = Object.keys(parts.evaluators);
-      const judged = await judgeIn(folder, { before, after }, { plan, seed: measuring.seed, evaluators });
+      const judged = await judgeIn(
+        folder,
+        { before, after },
+        {
+          ...{ plan, seed: measuring.seed, evaluators },
+          // The round has one of its own.
+          file: "champion.json",
+        },
+      );
       const { stopped } = await promoteIfBetter(folder, judged, options);
       return { ...judged, ...(stopped && { stopped }) };
     } finally {
