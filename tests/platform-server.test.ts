@@ -52,7 +52,8 @@ test("what is no JSON, not in UTF-8, or too large is told, and nothing is made o
       body: new Uint8Array([34, 255, 34]),
     });
     expect(bytes.status).toBe(422);
-    expect((await platform.call("GET", "/v1/namespaces")).body.pagination.total_results).toBe(1);
+    // That of everybody, and that of the base models.
+    expect((await platform.call("GET", "/v1/namespaces")).body.pagination.total_results).toBe(2);
   } finally {
     await platform.stop();
   }
@@ -72,7 +73,7 @@ test("a client that announces more than it sends is let go, and the server lives
     expect(await raw(platform.origin, post("-5", "{}"))).toContain("400 Bad Request");
     expect(await raw(platform.origin, "NONSENSE\r\n\r\n")).toContain("400 Bad Request");
     const { body } = await platform.call("GET", "/v1/namespaces");
-    expect(body.data.map(({ id }: { id: string }) => id)).toEqual(["default"]);
+    expect(body.data.map(({ id }: { id: string }) => id)).toEqual(["default", "local"]);
   } finally {
     await platform.stop();
   }

@@ -28,7 +28,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => ru
 const { origin, stop } = await startPlatform();
 try {
   const output_dir = join(WORK, "demo", new Date().toISOString().replace(/[:.]/g, "-"));
-  const finetune = ["finetune", "examples/tic-tac-toe/configs/demo.yml", "--reps", "4", "--json", "--no-cache"];
+  const finetune = ["finetune", "examples/tic-tac-toe/configs/demo.yml", "--reps", "3", "--json", "--no-cache"];
   const result = await pairwright([...finetune, "-o", "finetuning.output_dir", output_dir, ...given]);
   if (result === undefined) process.exitCode = 1;
   else await tell(result);
