@@ -1,8 +1,9 @@
-import { copyFile, link, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { TrainingResult } from "../../engine/train/training-job.ts";
 import { FACTS_FILE, METRICS_FILE } from "../../engine/train/write-trained.ts";
-import { codeOf, usageError } from "../../lib/errors.ts";
+import { usageError } from "../../lib/errors.ts";
+import { linkOrCopy } from "../../lib/link-or-copy.ts";
 import { writeFolderWhole } from "../../lib/whole-folder.ts";
 import type { Datastore, RepoFile } from "../datastore/datastore.ts";
 import { outputName } from "./output-model.ts";
@@ -69,7 +70,10 @@ async function fill(
         .map((name) => join(ADAPTER, name))
     : (await readdir(output)).filter((name) => ![ADAPTER, FACTS_FILE].includes(name));
   for (const name of is_adapter ? [...names, METRICS_FILE] : names) {
-    await linkOrCopy(join(output, name), join(dir, name.replace(/^adapter[/\\]/, "")));
+    // The folder is read and then removed: a second name is as good as a second copy.
+    const target = join(dir, name.replace(/^adapter[/\\]/, ""));
+    await mkdir(dirname(target), { recursive: true });
+    await linkOrCopy(join(output, name), target);
   }
   if (is_adapter) {
     const config = JSON.parse(await readFile(join(output, ADAPTER, ADAPTER_CONFIG), "utf8")) as object;
@@ -94,15 +98,4 @@ function facts(
     created_at: job.created_at,
     result: came_out,
   };
-}
-
-/** The folder is read and then removed: a second name is as good as a second copy. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
-  try {
-    await link(from, to);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") throw error;
-    await copyFile(from, to);
-  }
 }

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { copyFile, type FileHandle, link, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { codeOf } from "../../lib/errors.ts";
 import { flushFile, flushFolder } from "../../lib/flush.ts";
+import { linkOrCopy } from "../../lib/link-or-copy.ts";
 import { gitOid } from "./git-objects.ts";
 
 /** Bytes that have come whole, under a temporary name: nobody finds them until `keep`. */
@@ -159,14 +160,4 @@ async function putInPlace(temporary: string, target: string): Promise<void> {
   await rename(temporary, target);
   await flushFolder(folder);
   if (isNew) await flushFolder(dirname(folder));
-}
-
-/** File systems without hard links, and folders on another one, get a copy. */
-export async function linkOrCopy(source: string, target: string): Promise<void> {
-  try {
-    await link(source, target);
-  } catch (error) {
-    if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(error) ?? "")) throw error;
-    await copyFile(source, target);
-  }
 }

@@ -1,10 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { forEachBounded } from "../../lib/concurrency.ts";
+import { linkOrCopy } from "../../lib/link-or-copy.ts";
 import { writeFolderWhole } from "../../lib/whole-folder.ts";
 import type { RepoType } from "../../training/wire/hub.ts";
 import type { PlatformContext } from "../platform-context.ts";
-import { type BlobStore, blobStore, linkOrCopy } from "./blob-store.ts";
+import { type BlobStore, blobStore } from "./blob-store.ts";
 import { type DatastoreNamespaces, datastoreNamespaces } from "./datastore-namespaces.ts";
 import { filesOfFolder } from "./files-of-folder.ts";
 import { revisionNotFound } from "./hub-fault.ts";
