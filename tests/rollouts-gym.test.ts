@@ -10,7 +10,7 @@ const GYM = resolve("../shared/data/gym");
 
 async function pairsOf(name: string, change: Partial<RolloutPairsOptions> & { to?: string } = {}) {
   await using folder = await rolloutFolder();
-  return rolloutPairs(folder.dir, [join(GYM, `${name}.jsonl`)], change);
+  return await rolloutPairs(folder.dir, [join(GYM, `${name}.jsonl`)], change);
 }
 
 /**

@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { readManifest } from "../run-folder.ts";
 import { buildOptions, jsonLines, runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
@@ -140,6 +142,22 @@ test("where another process writes, nothing is built or merged", async () => {
   const input = await runFolder(runs);
   await expect(mergeRuns({ ...buildOptions([input]), output: folder })).rejects.toMatchObject({ code: "locked" });
   expect((await readdir(folder)).sort()).toEqual(["run.lock", "runs.jsonl"]);
+});
+
+test("the lock is kept until the last file is written", async () => {
+  const folder = await runFolder(runs);
+  const building = rebuildPairs(buildOptions([folder]));
+  let locked = 0;
+  for (;;) {
+    const written = existsSync(join(folder, "dataset", "manifest.json"));
+    if (written) break;
+    if (existsSync(join(folder, "run.lock"))) locked += 1;
+    else if (locked > 0) throw new Error("the lock is gone, the files are not there");
+    await setImmediate();
+  }
+  await building;
+  expect(locked).toBeGreaterThan(0);
+  expect(existsSync(join(folder, "run.lock"))).toBe(false);
 });
 
 test("pairs built again in a run's folder change its manifest, and keep to the output folder's split", async () => {

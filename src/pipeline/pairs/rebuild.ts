@@ -17,7 +17,7 @@ export async function rebuildPairs(options: BuildPairsOptions): Promise<PairsSum
   const output = options.output ?? dirname(await runsFile(options.runs[0] ?? ""));
   await mkdir(output, { recursive: true });
   await using _lock = await takeLock(join(output, "run.lock"));
-  return buildLocked({ ...options, output });
+  return await buildLocked({ ...options, output });
 }
 
 async function buildLocked(options: BuildPairsOptions & { output: string }): Promise<PairsSummary> {
