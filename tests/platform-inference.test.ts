@@ -48,6 +48,16 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   throw new Error("it does not come to that");
 }
 
+test("with a seed for each choice, choices are the replies of requests of their own", async () => {
+  const seeds = [3, 8, 3, 21];
+  const alone = await Promise.all(seeds.map(async (seed) => (await texts({ seed, temperature: 1.5 }))[0]));
+  const together = await texts({ n: 4, temperature: 1.5, pairwright: { seeds } } as object);
+  expect(together).toEqual(alone);
+  expect(new Set(together).size).toBeGreaterThan(1);
+  await expect(texts({ n: 3, pairwright: { seeds } } as object)).rejects.toThrow(BadRequestError);
+  await expect(texts({ pairwright: { seeds, more: 1 } } as object)).rejects.toThrow(BadRequestError);
+});
+
 test("a stream says piece by piece what the whole answer says at once", async () => {
   const request = { ...chat, n: 2, seed: 7, temperature: 1.5 };
   const whole = await client.chat.completions.create(request);

@@ -55,6 +55,7 @@ test("a whole file becomes components with their options, defaults in", async ()
     model_name: "small-model",
     // It is one of those that the platform serves.
     base_url: "http://127.0.0.1:8711/nim/v1",
+    merge_calls: true,
     max_retries: 10,
   });
   expect(config.ttc_strategies.judge?.kind).toBe("scorer");

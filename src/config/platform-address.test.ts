@@ -58,6 +58,25 @@ test("a platform on the same machine is asked five times a second, unless told o
   expect(await polled(`${FILE}    poll_interval_seconds: 5\n`)).toBe(5);
 });
 
+test("calls to the platform's models are merged, unless told otherwise, and calls to others are not", async () => {
+  const openPlatform: OpenPlatform = async () => ADDRESS;
+  const merged = async (text: string) => {
+    const { llms } = await load(text, { openPlatform });
+    return Object.entries(llms).map(([name, { options }]) => [name, options.merge_calls]);
+  };
+  const file = FILE.replace('NIM_URL}", model_name: m', 'NIM_URL}", model_name: m, merge_calls: false');
+  expect(await merged(FILE)).toEqual([
+    ["mine", true],
+    ["other", undefined],
+    ["named", true],
+  ]);
+  expect(await merged(file)).toEqual([
+    ["mine", true],
+    ["other", undefined],
+    ["named", false],
+  ]);
+});
+
 test("a saved configuration has the variables, so that a platform on another port is no change", async () => {
   const first = await load(FILE, { openPlatform: async () => ADDRESS });
   const second = await load(FILE, { openPlatform: async () => ({ ...ADDRESS, nim_url: "http://127.0.0.1:6/nim/v1" }) });

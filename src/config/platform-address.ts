@@ -93,19 +93,38 @@ export function pointAt(root: MapNode, { serves }: Platform, address: PlatformAd
   for (const name of serves) {
     if (nodeAt(root, ["llms", name])?.kind === "map") places.push([["llms", name, "base_url"], "nim_url"]);
   }
-  return places.flatMap(([path, part]) => replace(root, path, part, address));
+  const replaced = places.flatMap(([path, part]) => replace(root, path, part, address));
+  const llms = nodeAt(root, ["llms"]);
+  for (const [, { node }] of llms?.kind === "map" ? llms.entries : []) mergeCalls(node, address);
+  return replaced;
 }
 
 /** On the same machine a job may last seconds, and asking costs next to nothing. */
 const POLL_SECONDS = 0.2;
 
 function pollOften(adapter: Node): void {
-  const type = nodeAt(adapter, ["_type"]);
-  if (adapter.kind !== "map" || type?.kind !== "scalar" || type.value !== "nemo_customizer_trainer_adapter") return;
-  if (adapter.entries.has("poll_interval_seconds")) return;
-  const { place } = type;
-  const said = { value: POLL_SECONDS, text: String(POLL_SECONDS), plain: true, retypable: false, unexpanded: false };
-  adapter.entries.set("poll_interval_seconds", { place, node: { kind: "scalar", place, ...said } });
+  if (typeOf(adapter) === "nemo_customizer_trainer_adapter")
+    setUnlessTold(adapter, "poll_interval_seconds", POLL_SECONDS);
+}
+
+/** The platform draws each choice of a merged request as it would draw a reply of its own. */
+function mergeCalls(llm: Node, { nim_url }: PlatformAddress): void {
+  const type = typeOf(llm);
+  const url = nodeAt(llm, ["base_url"]);
+  if ((type !== "openai" && type !== "nim") || url?.kind !== "scalar" || url.text !== nim_url) return;
+  setUnlessTold(llm, "merge_calls", true);
+}
+
+function typeOf(component: Node): unknown {
+  const type = nodeAt(component, ["_type"]);
+  return type?.kind === "scalar" ? type.value : undefined;
+}
+
+function setUnlessTold(component: Node, key: string, value: number | boolean): void {
+  if (component.kind !== "map" || component.entries.has(key)) return;
+  const { place } = component;
+  const said = { value, text: String(value), plain: true, retypable: false, unexpanded: false };
+  component.entries.set(key, { place, node: { kind: "scalar", place, ...said } });
 }
 
 function replace(root: MapNode, path: Path, part: Part, address: PlatformAddress): Replacement[] {

@@ -8,6 +8,7 @@ import type { Message } from "../records/message.ts";
 import type { ChatModel, ChatOptions, Completion } from "../registry/chat-model.ts";
 import { type Attempt, createAttempt } from "./chat-attempt.ts";
 import type { LlmError } from "./llm-error.ts";
+import { type Call, mergeCalls } from "./merge-calls.ts";
 import type { ModelOptions } from "./options.ts";
 import type { ResponseCache } from "./response-cache.ts";
 import { backoff, RETRY_AFTER_CAP } from "./retry.ts";
@@ -60,17 +61,21 @@ export function createChatClient(
     }
   }
 
+  const send = options.merge_calls
+    ? mergeCalls(ask)
+    : ({ body, messages, signal }: Call) => ask(body, messages, signal);
+
   return {
     name: identity.name,
     model_name: options.model_name,
     async chat(messages: readonly Message[], call: ChatOptions = {}): Promise<Completion> {
       call.signal?.throwIfAborted();
-      const { body, canonical } = wireRequest(options, messages, call);
+      const { canonical, ...request } = wireRequest(options, messages, call);
       const key = cache === undefined ? "" : sha256(`${http.endpoint}\n${call.sample_index ?? ""}\n${canonical}`);
       const stored = cache === undefined ? undefined : fromCache(cache, key);
       if (stored !== undefined) return completionOf(stored, options, true);
 
-      const { reply, text } = await ask(body, messages, call.signal);
+      const { reply, text } = await send({ ...request, messages, signal: call.signal });
       cache?.put(key, text);
       return completionOf(reply, options, false);
     },

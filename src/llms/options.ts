@@ -66,6 +66,13 @@ const shared = {
     .refine((type) => type !== "responses", 'the "responses" API is not supported: use chat_completion')
     .default("chat_completion")
     .describe("the server's API: chat_completion is the only one"),
+  merge_calls: z
+    .boolean()
+    .default(false)
+    .describe(
+      "calls made at one moment that differ in their seed alone go as one request with n choices; " +
+        "the embedded platform, where this is the default, answers each as if it had been sent alone",
+    ),
   max_concurrency: z
     .int()
     .positive()

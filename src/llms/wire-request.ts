@@ -5,6 +5,8 @@ import type { ModelOptions } from "./options.ts";
 
 /** A request as it goes out. */
 export interface WireRequest {
+  /** The fields. */
+  request: Readonly<Record<string, unknown>>;
   /** JSON. Members stand in one fixed order, those of tools and other given objects in the order they were given in. */
   body: string;
   /** The same with every member sorted where the caller could have ordered them otherwise: equal requests, equal text. */
@@ -38,7 +40,7 @@ export function wireRequest(configured: ModelOptions, messages: readonly Message
   };
   if (extra) Object.assign(request, configured.extra_body, options.extra_body);
   const body = JSON.stringify(request);
-  return { body, canonical: ordered ? body : canonicalJson(request) };
+  return { request, body, canonical: ordered ? body : canonicalJson(request) };
 }
 
 // `reasoning` stays here: servers refuse it or take it for part of the answer.

@@ -19,6 +19,7 @@ export function seedRegistry(): Registry {
       max_retries: z.int().min(0).default(10),
       stop: z.union([z.string(), z.array(z.string())]).optional(),
       headers: z.record(z.string(), z.string()).optional(),
+      merge_calls: z.boolean().optional(),
       seed: z.int().optional(),
     }),
     build: unbuilt,

@@ -45,17 +45,23 @@ export class Candidate {
 
   /** Draws the next token from logits [vocabulary], which are written to, and gives the text that is certain now. */
   take(logits: Float32Array): string {
-    const { sampling, seed, logprobs } = this.#request;
+    const { sampling, logprobs } = this.#request;
     const expected = logprobs === null ? undefined : expectation(logits, logprobs);
     adjustLogits(logits, sampling, { seen: this.#seen ?? NOTHING, counts: this.#counts ?? NO_COUNTS });
     const place = this.#token_ids.length;
-    const uniform = sampling.temperature === 0 ? 0 : uniformAt(seed, this.index, place);
+    const uniform = sampling.temperature === 0 ? 0 : this.#uniform(place);
     const id = this.#choose(logits, sampling, uniform);
     this.#token_ids.push(id);
     this.#seen?.add(id);
     this.#counts?.set(id, (this.#counts.get(id) ?? 0) + 1);
     if (expected) this.#logprobs.push(expected.of(id));
     return this.#goOn(id);
+  }
+
+  #uniform(place: number): number {
+    const { seed, seeds, first_candidate } = this.#request;
+    const own = seeds?.[this.index - first_candidate];
+    return own === undefined ? uniformAt(seed, this.index, place) : uniformAt(own, 0, place);
   }
 
   #goOn(id: number): string {

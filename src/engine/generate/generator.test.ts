@@ -94,6 +94,18 @@ describe.each([
   });
 });
 
+test("with a seed for each, candidates are what requests of their own would give", async () => {
+  const generator = await open();
+  const request = { prompt: tokenizer.encode("hello world"), max_tokens: 12, temperature: 1.3, stop_token_ids: [] };
+  const seeds = [5, 9, 5, -2];
+  const alone = [];
+  for (const seed of seeds) alone.push((await generator.generate({ ...request, seed }))[0]!);
+  const together = await generator.generate({ ...request, seed: 77, seeds });
+  expect(together.map(({ token_ids }) => token_ids)).toEqual(alone.map(({ token_ids }) => token_ids));
+  expect(together.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+  expect(alone[0]!.token_ids).not.toEqual(alone[1]!.token_ids);
+});
+
 test("text comes in pieces that are the text, and no piece shows a stop string or its beginning", async () => {
   const generator = await open();
   const request = { prompt: tokenizer.encode("You play"), max_tokens: 40, seed: 4, n: 3, ...NO_CONTROL };
@@ -223,6 +235,8 @@ test.each<[string, GenerationRequest, object]>([
     { prompt: [5], logit_bias: { 999: 1 } },
     { code: "bad_request", where: "logit_bias" },
   ],
+  ["seeds for others", { prompt: [5], n: 3, seeds: [1, 2] }, { code: "bad_request", where: "seeds" }],
+  ["half a seed", { prompt: [5], seeds: [0.5] }, { code: "bad_request", where: "seeds" }],
   ["an empty stop string", { prompt: [5], stop: [""] }, { code: "bad_request", where: "stop" }],
   ["more alternatives than tokens", { prompt: [5], logprobs: 400 }, { code: "bad_request", where: "logprobs" }],
   ["a seed that is not whole", { prompt: [5], seed: 1.5 }, { code: "bad_request", where: "seed" }],

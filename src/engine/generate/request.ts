@@ -12,6 +12,8 @@ export interface GenerationRequest extends Partial<Omit<SamplingSettings, "logit
   max_tokens?: number;
   /** Decides every random choice together with the candidate's index; 0 unless told. */
   seed?: number;
+  /** A seed for each candidate instead: each text is then that of a request of its own with this seed. */
+  seeds?: readonly number[];
   /** The index of the first candidate: candidates of a request can be asked for one by one. 0 unless told. */
   first_candidate?: number;
   /** The text ends before any of these. */
@@ -45,6 +47,7 @@ export interface CheckedRequest {
   n: number;
   max_tokens: number;
   seed: number;
+  seeds: readonly number[] | null;
   first_candidate: number;
   stop: readonly string[];
   stop_token_ids: ReadonlySet<number>;
@@ -62,13 +65,17 @@ export interface RequestLimits {
 
 /** Fills in defaults. Errors: `bad_request` with the field, `prompt_too_long`. */
 export function checkRequest(request: GenerationRequest, limits: RequestLimits): CheckedRequest {
-  const { prompt, n = 1, seed = 0, first_candidate = 0, stop = [], logprobs } = request;
+  const { prompt, seeds, n = seeds?.length ?? 1, seed = 0, first_candidate = 0, stop = [], logprobs } = request;
   const { vocab_size } = limits;
   if (prompt.length === 0) throw badRequest("prompt", "the prompt has no token", "give at least one");
   const stranger = prompt.find((id) => !isWhole(id, 0, vocab_size - 1));
   if (stranger !== undefined) throw unknownToken("prompt", stranger, vocab_size);
   whole("n", n, 1);
   whole("seed", seed, Number.MIN_SAFE_INTEGER);
+  for (const each of seeds ?? []) whole("seeds", each, Number.MIN_SAFE_INTEGER);
+  if (seeds !== undefined && seeds.length !== n) {
+    throw badRequest("seeds", `${seeds.length} seeds are no seed for each of ${n} candidates`, `give ${n} seeds`);
+  }
   whole("first_candidate", first_candidate, 0);
   if (logprobs !== undefined) whole("logprobs", logprobs, 0, vocab_size);
   if (stop.includes("")) throw badRequest("stop", "a stop string is empty", "leave it out");
@@ -77,6 +84,7 @@ export function checkRequest(request: GenerationRequest, limits: RequestLimits):
     n,
     max_tokens: roomFor(request, limits),
     seed,
+    seeds: seeds ?? null,
     first_candidate,
     stop,
     stop_token_ids: new Set(request.stop_token_ids ?? limits.stop_token_ids),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { TextRequest } from "../../engine/generate/text-service.ts";
-import { commonFields, MOST_LOGPROBS, samplingOf } from "./sampling-fields.ts";
+import { commonFields, MOST_CANDIDATES, MOST_LOGPROBS, samplingOf } from "./sampling-fields.ts";
 
 const Part = z.looseObject({ type: z.string(), text: z.string().optional() });
 
@@ -21,16 +21,19 @@ export const ChatRequest = z.object({
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(MOST_LOGPROBS).nullish(),
   echo: z.literal(false, "is not supported for chats").nullish(),
+  /** Ours: a seed for each choice, which then is the reply of a request of its own with this seed. */
+  pairwright: z.strictObject({ seeds: z.array(z.int()).min(1).max(MOST_CANDIDATES) }).nullish(),
 });
 export type ChatRequest = z.output<typeof ChatRequest>;
 
 /** The conversation as the engine takes it. */
 export function chatTextRequest(body: ChatRequest, seed: number): TextRequest {
-  const { max_completion_tokens, logprobs, top_logprobs } = body;
+  const { max_completion_tokens, logprobs, top_logprobs, pairwright } = body;
   return {
     ...samplingOf({ ...body, max_tokens: max_completion_tokens ?? body.max_tokens }),
     prompt: { messages: body.messages as Extract<TextRequest["prompt"], { messages: unknown }>["messages"] },
     seed,
+    ...(pairwright ? { seeds: pairwright.seeds, n: body.n ?? pairwright.seeds.length } : {}),
     ...(logprobs ? { logprobs: top_logprobs ?? 0 } : {}),
   };
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { TextRequest } from "../../engine/generate/text-service.ts";
 import { given } from "../entities/given.ts";
 
-const MOST_CANDIDATES = 128;
+export const MOST_CANDIDATES = 128;
 /** As vLLM has it. */
 export const MOST_LOGPROBS = 20;
 
