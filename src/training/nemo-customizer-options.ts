@@ -10,7 +10,7 @@ const DpoHyperparameters = z.strictObject({
 });
 
 /** The seeds' hyperparameters with their defaults, and whatever else the service takes: that has the service's defaults. */
-const Hyperparameters = z.strictObject({
+export const TrainingHyperparameters = z.strictObject({
   ...WireHyperparameters.shape,
   training_type: z.enum(["sft", "dpo"]).default("dpo"),
   finetuning_type: z.enum(["lora", "lora_merged", "all_weights"]).default("all_weights"),
@@ -19,6 +19,7 @@ const Hyperparameters = z.strictObject({
   learning_rate: z.number().positive().default(5e-5),
   dpo: DpoHyperparameters.prefault({}),
 });
+export type TrainingHyperparameters = z.output<typeof TrainingHyperparameters>;
 
 const DeploymentConfig = z.strictObject({
   image_name: z.string().min(1).default("nvcr.io/nim/meta/llama-3.1-8b-instruct"),
@@ -38,7 +39,7 @@ export const NemoCustomizerTrainerAdapterOptions = z.strictObject({
   dataset_output_dir: z.string().min(1).nullable().default(null).describe("a folder that gets a copy of the files"),
   create_namespace_if_missing: z.boolean().default(true),
   customization_config: z.string().min(1).describe("what to train, such as meta/llama-3.1-8b-instruct@v1.0.0+A100"),
-  hyperparameters: Hyperparameters.prefault({}),
+  hyperparameters: TrainingHyperparameters.prefault({}),
   use_full_message_history: z.boolean().default(false).describe("prompt as messages, not as its last message's text"),
   deploy_on_completion: z.boolean().default(false),
   deployment_config: DeploymentConfig.prefault({}),

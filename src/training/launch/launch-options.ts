@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { TrainingHyperparameters } from "../nemo-customizer-options.ts";
+
+const Slurm = z.strictObject({
+  account: z.string().min(1).nullable().default(null),
+  partition: z.string().min(1).nullable().default(null),
+  time: z.string().min(1).default("4:00:00").describe("limit of the job, as sbatch takes it"),
+});
+
+const Kubernetes = z.strictObject({
+  namespace: z.string().min(1).default("default"),
+  claim: z.string().min(1).nullable().default(null).describe("persistent volume claim that holds data and output"),
+  mount: z.string().min(1).nullable().default(null).describe("where it is mounted; null: where it is on this machine"),
+});
+
+/** What both trainers are told. */
+const common = {
+  model_name: z.string().min(1).describe("a model of the Hugging Face hub, or an absolute folder"),
+  tokenizer_dir: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("a folder with the model's tokenizer, for the checks before the start; null: model_name, if it is one"),
+  hyperparameters: TrainingHyperparameters.prefault({}),
+  micro_batch_size: z.int().positive().nullable().default(null).describe("pairs at once on one GPU; null: at most 2"),
+  max_length: z.int().min(2).default(1024).describe("tokens of prompt and reply together"),
+  precision: z.enum(["bfloat16", "float32"]).default("bfloat16"),
+  save_every: z.int().positive().default(50).describe("steps between checkpoints, and between validations"),
+  container: z.string().min(1).nullable().default(null).describe("image, for Slurm and Kubernetes"),
+  env: z.record(z.string(), z.string()).default({}).describe("variables of the training's process; no secrets"),
+  slurm: Slurm.prefault({}),
+  kubernetes: Kubernetes.prefault({}),
+  dataset_output_dir: z.string().min(1).nullable().default(null).describe("a folder that gets a copy of the files"),
+};
+
+/** The options of `nemo_rl_trainer_adapter`. */
+export const NemoRlOptions = z.strictObject({
+  ...common,
+  dataset_format: z.enum(["nemo-rl-binary", "nemo-rl-ranked"]).default("nemo-rl-binary"),
+  nemo_rl_dir: z.string().min(1).describe("the folder of NeMo RL's repository, where it trains"),
+  backend: z.enum(["dtensor", "megatron"]).default("dtensor"),
+  tensor_parallel_size: z.int().positive().default(1).describe("GPUs that share one copy of the model"),
+});
+export type NemoRlOptions = z.output<typeof NemoRlOptions>;
+
+/** The options of `trl_trainer_adapter`. */
+export const TrlOptions = z.strictObject({
+  ...common,
+  dataset_format: z.enum(["trl-conversational", "trl"]).default("trl-conversational"),
+  python: z.string().min(1).default("python3").describe("Python that has trl, accelerate and peft"),
+});
+export type TrlOptions = z.output<typeof TrlOptions>;
+
+export type LaunchOptions = NemoRlOptions | TrlOptions;
