@@ -26,9 +26,10 @@ async function seedOf(dir: string, measured: Measured | undefined): Promise<numb
   return JSON.parse(await readFile(join(dir, measured?.run_dir ?? "", "manifest.json"), "utf8")).seed;
 }
 
-/** What came of a finetune, or of the command that went on with it; the names of the deployments that were made, in order. */
+/** What came of a finetune, or of the command that went on with it; the names of the deployments that were made and of those deleted, in order. */
 async function finetuned(gate: Record<string, unknown>, flags: readonly string[] = [], then?: readonly string[]) {
   const made: string[] = [];
+  const gone: string[] = [];
   const name = ({ path }: Received) => path.split("?")[0]?.split("/").at(-1) ?? "";
   const stub = await startStub({
     ...WELL,
@@ -39,6 +40,10 @@ async function finetuned(gate: Record<string, unknown>, flags: readonly string[]
     }),
     "POST /v1/deployment/model-deployments": ({ text }) => {
       made.push(JSON.parse(text).name);
+      return { status: 200, body: {} };
+    },
+    "DELETE /v1/deployment/model-deployments/*/*": (request) => {
+      gone.push(name(request));
       return { status: 200, body: {} };
     },
     "GET /v1/deployment/model-deployments/*/*": (request) =>
@@ -68,7 +73,7 @@ async function finetuned(gate: Record<string, unknown>, flags: readonly string[]
       ended,
     );
     const seeds = await Promise.all([result.before, result.after].map((one) => seedOf(project.dir, one)));
-    return { made, code: ended.code, result, seeds };
+    return { made, gone, code: ended.code, result, seeds };
   } finally {
     await stub.stop();
   }
@@ -79,16 +84,18 @@ test("with a gate, what is deployed under the configured name stays until a mode
   const worse = await finetuned({ gate: { metric: "quality" } }, ["--gate"]);
   expect(worse).toMatchObject({ code: 100, result: { promoted: false } });
   expect(worse.made).toEqual([expect.stringContaining("nat-dpo-")]);
+  expect(worse.gone).toEqual(worse.made);
 
   trained = 999;
   const better = await finetuned({ gate: { metric: "quality" } }, ["--gate"]);
   expect(better).toMatchObject({ code: 0, result: { promoted: true, deployment: { name: "ns/mine" } } });
   expect(better.made).toEqual([expect.stringContaining("nat-dpo-"), "mine"]);
+  expect(better.gone).toEqual([better.made[0]]);
 });
 
 test("without a gate a model is deployed under the configured name before it is measured", async () => {
   trained = 1;
-  expect(await finetuned({})).toMatchObject({ code: 0, made: ["mine"], result: { promoted: false } });
+  expect(await finetuned({})).toMatchObject({ code: 0, made: ["mine"], gone: [], result: { promoted: false } });
 });
 
 test("what was measured with another seed before the command was broken off is measured anew", async () => {

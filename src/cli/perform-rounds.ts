@@ -2,9 +2,9 @@ import { usageError } from "../lib/errors.ts";
 import { assemble } from "../pipeline/assemble.ts";
 import { assembleTraining } from "../pipeline/assemble-training.ts";
 import type { FinetuneOptions, FinetuneResult } from "../pipeline/finetune.ts";
-import { finishLoop, lastResult } from "../pipeline/loop/finish-loop.ts";
+import { type Finished, type FinishOptions, finishLoop, lastResult } from "../pipeline/loop/finish-loop.ts";
 import type { LoopRecord } from "../pipeline/loop/loop-record.ts";
-import { roundConfig } from "../pipeline/loop/round-config.ts";
+import { candidateConfig, roundConfig } from "../pipeline/loop/round-config.ts";
 import { loop, type RoundParts } from "../pipeline/loop.ts";
 import type { Loaded } from "./collecting.ts";
 import { measuringOf } from "./measuring-of.ts";
@@ -46,11 +46,24 @@ export async function performRounds(
   }
   // Killed after the last round, this is all that is left to do.
   const { before: _, after: __, verdict: ___, ...result } = last ?? (await lastResult(output_dir, record));
-  const judged = await finishLoop(record, { ...asked, output_dir, held_out, measuring });
+  const judged = await finish(record, { ...asked, output_dir, held_out, measuring }, loaded);
   if (!leftNothing(record)) return { ...result, ...judged, rounds: record };
   // Nothing left to learn from, after rounds that had something, is how rounds are to end.
   const { pairs: ____, ...rest } = result;
   return { ...rest, ...judged, rounds: record };
+}
+
+async function finish(
+  record: LoopRecord,
+  options: Omit<FinishOptions, "candidate">,
+  { config, terminal, builtins }: Loaded,
+): Promise<Finished> {
+  const candidate = assembleTraining(candidateConfig(config), terminal, builtins.secrets);
+  try {
+    return await finishLoop(record, { ...options, candidate });
+  } finally {
+    candidate.backend.close();
+  }
 }
 
 /** Whether the last round found nothing to train on, where earlier ones did. */

@@ -6,7 +6,9 @@ import type { TrainingParts } from "./assemble-training.ts";
 import { chooseHeldOut } from "./finetune/held-out.ts";
 import { type Measuring, planOf, refuseOtherPlan } from "./finetune/measuring.ts";
 import { type FinetuneOptions, type FinetuneResult, finetuneLocked, lockOutput } from "./finetune.ts";
+import { lastResult } from "./loop/finish-loop.ts";
 import { type Champion, type LoopRecord, putAside, type RoundRecord, readLoop, writeLoop } from "./loop/loop-record.ts";
+import { retireRounds, serveAgain } from "./loop/round-deployments.ts";
 import { figureOf } from "./measure/figure-of.ts";
 import type { Measurement } from "./measure/measure-model.ts";
 import type { Parts } from "./parts.ts";
@@ -19,7 +21,7 @@ export interface RoundParts {
   close(): Promise<void>;
 }
 
-export interface LoopOptions extends Omit<FinetuneOptions, "training" | "before" | "replay" | "measuring"> {
+export interface LoopOptions extends Omit<FinetuneOptions, "before" | "replay" | "measuring"> {
   output_dir: string;
   rounds: Rounds;
   measuring: Measuring;
@@ -62,6 +64,8 @@ export async function loop(options: LoopOptions): Promise<LoopResult> {
       const newest = record.rounds.at(-1);
       if (newest) options.onRound?.(newest, record);
       sayRound(record, log);
+      const { champion } = record;
+      await retireRounds(record, (one) => one === newest || one.round === champion?.round, options);
     }
     return { record, ...(last && { last }), over: true };
   } finally {
@@ -104,10 +108,14 @@ export function isCutShort({ job, completed, failed }: Pick<FinetuneResult, "job
 
 async function playRound(round: number, record: LoopRecord, options: LoopOptions): Promise<FinetuneResult> {
   const { output_dir, rounds, measuring, assembleRound, seed } = options;
-  const latest = record.rounds.at(-1)?.model ?? null;
+  const newest = record.rounds.at(-1);
+  const latest = newest?.model ?? null;
   const { parts, training, close } = await assembleRound({ round, latest });
   const earlier = record.rounds.map(({ run_id }) => join(output_dir, run_id));
   try {
+    if (newest && !(await serveAgain(newest, { ...options, training }))) {
+      return { ...(await lastResult(output_dir, record)), stopped: "drained" };
+    }
     return await finetuneLocked(parts, {
       ...options,
       training,

@@ -45,9 +45,12 @@ export const JobRecord = z.strictObject({
   deployment: z
     .strictObject({
       name: z.string(),
-      status: z.enum(["unready", "ready", "failed", "unknown"]),
+      /** `deleted`: it was there for measuring, and is no more. */
+      status: z.enum(["unready", "ready", "failed", "unknown", "deleted"]),
       backend_status: z.string().nullable(),
       message: z.string().nullable(),
+      /** The model was found to be better and is deployed here to stay. */
+      promoted: z.literal(true).optional(),
     })
     .nullable(),
   steps: z.record(z.string(), Step),

@@ -96,6 +96,8 @@ export interface TrainingBackend {
   /** Starts serving a model; gives the deployment's name. Once, however often it is interrupted. */
   deploy(model: string, steps: JobSteps): Promise<{ name: string }>;
   deployment(name: string, signal: AbortSignal): Promise<DeploymentStatus>;
+  /** Takes a deployment away, by the name in its status. One that is not there any more is no error. */
+  undeploy(name: string, signal: AbortSignal): Promise<void>;
   /** What `pairwright doctor` looks at. Absent: nothing there can be looked at. */
   readonly checks?: readonly BackendCheck[];
   /** Ends open connections. */

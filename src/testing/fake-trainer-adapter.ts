@@ -10,6 +10,10 @@ export interface FakeTrainingOptions {
   /** One answer after another; the last one stays. `["completed"]` unless told. */
   statuses?: readonly FakeStatus[];
   deployments?: readonly FakeDeployment[];
+  /** What deployments are called; the job's tag unless told. */
+  deployment_name?: string;
+  /** What taking a deployment away comes to. */
+  undeploy_fault?: Error;
   /** The trained model's name; null is a job that names none. */
   model?: string | null;
   deploy_on_completion?: boolean;
@@ -29,13 +33,11 @@ export interface FakeTraining {
 
 /** A backend in memory that says what it is told to say, for tests of what uses one. */
 export function fakeTrainerAdapter(options: FakeTrainingOptions = {}): FakeTraining {
-  const { statuses = ["completed"], deployments = ["ready"], model = "fake/model", polling, dataset } = options;
+  const { statuses = ["completed"], model = "fake/model", polling, dataset } = options;
   const calls: string[] = [];
   const jobs: string[] = [];
-  const served = new Map<string, string>();
   const cancelled = new Set<string>();
   const nextStatus = inTurn(statuses);
-  const nextDeployment = inTurn(deployments);
 
   function statusOf(id: string): JobStatus {
     const at = Number(id.replace("fake-", "")) - 1;
@@ -77,11 +79,27 @@ export function fakeTrainerAdapter(options: FakeTrainingOptions = {}): FakeTrain
       return `logs of ${id}`;
     },
     list: async () => jobs.map((_, index) => statusOf(`fake-${index + 1}`)).reverse(),
+    ...fakeDeployments(options, calls),
+    close: () => undefined,
+  };
+  const usual = { format: "nemo-customizer", use_full_message_history: false, training_type: "dpo" as const };
+  const adapter = { dataset: { ...usual, dataset_output_dir: null, ...dataset }, connect: () => backend };
+  return { adapter, backend, calls, jobs };
+}
+
+function fakeDeployments(
+  { deployments = ["ready"], deployment_name, undeploy_fault }: FakeTrainingOptions,
+  calls: string[],
+): Pick<TrainingBackend, "deploy" | "deployment" | "undeploy"> {
+  const served = new Map<string, string>();
+  const nextDeployment = inTurn(deployments);
+  return {
     deploy(of, steps) {
       calls.push(`deploy ${of}`);
       return steps.step("deployment", { tag: steps.tag }, async () => {
-        served.set(steps.tag, of);
-        return { name: steps.tag };
+        const name = deployment_name ?? steps.tag;
+        served.set(name, of);
+        return { name };
       });
     },
     async deployment(name) {
@@ -93,11 +111,12 @@ export function fakeTrainerAdapter(options: FakeTrainingOptions = {}): FakeTrain
       const status = given.status ?? "unready";
       return { name, backend_status: status, message: null, ...given, status };
     },
-    close: () => undefined,
+    async undeploy(name) {
+      calls.push(`undeploy ${name}`);
+      if (undeploy_fault) throw undeploy_fault;
+      served.delete(name);
+    },
   };
-  const usual = { format: "nemo-customizer", use_full_message_history: false, training_type: "dpo" as const };
-  const adapter = { dataset: { ...usual, dataset_output_dir: null, ...dataset }, connect: () => backend };
-  return { adapter, backend, calls, jobs };
 }
 
 function inTurn<T>(items: readonly T[]): () => T {

@@ -96,4 +96,11 @@ export function trainingBackendContract(test: Test, make: () => Promise<BackendU
     const { status } = await it.backend.deployment(first.name, signal);
     assert.ok(["unready", "ready"].includes(status), status);
   });
+
+  given("a deployment that was taken away is gone, and may be taken away again", async (it) => {
+    const { name } = await it.backend.deploy(it.deployable, stepsInMemory("contract-f"));
+    const status = await it.backend.deployment(name, signal);
+    for (let time = 0; time < 2; time += 1) await it.backend.undeploy(status.name, signal);
+    await assert.rejects(async () => it.backend.deployment(name, signal), PairwrightError.is);
+  });
 }

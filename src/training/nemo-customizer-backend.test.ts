@@ -416,10 +416,11 @@ test("a deployment gets a config of its own, its name, and the image that was as
 });
 
 test.each([
-  ["serves this model already", "ns/nat-dpo-tag", false],
-  ["serves an earlier one", "ns/older", true],
-  ["serves an earlier one, its config told in full", { namespace: "ns", name: "older" }, true],
-])("a deployment of the given name that %s", async (_name, config, changes) => {
+  ["serves this model already", "ns/nat-dpo-tag", "ready", false],
+  ["is to serve this model, and failed", "ns/nat-dpo-tag", "failed", true],
+  ["serves an earlier one", "ns/older", "ready", true],
+  ["serves an earlier one, its config told in full", { namespace: "ns", name: "older" }, "ready", true],
+])("a deployment of the given name that %s", async (_name, config, status, changes) => {
   const {
     backend: made,
     steps,
@@ -429,7 +430,7 @@ test.each([
       "POST /v1/deployment/configs": { status: 500, body: { detail: "model deployment already exists" } },
       "GET /v1/deployment/model-deployments/*/*": {
         status: 200,
-        body: { config, status_details: { status: "ready" } },
+        body: { config, status_details: { status } },
       },
       "PATCH /v1/deployment/model-deployments/*/*": { status: 200 },
     },
@@ -440,6 +441,12 @@ test.each([
   expect(patches.map(({ path, text }) => [path, text])).toEqual(
     changes ? [["/v1/deployment/model-deployments/ns/mine", '{"config":"ns/nat-dpo-tag"}']] : [],
   );
+});
+
+test.each([200, 404])("a deployment is deleted by the name in its status, where it is there (%i)", async (status) => {
+  const { backend: made, signal, calls } = await backend({ "DELETE /v1/deployment/model-deployments/*/*": { status } });
+  await made.undeploy("ns/nat-dpo-tag", signal);
+  expect(calls()).toEqual(["DELETE /v1/deployment/model-deployments/ns/nat-dpo-tag"]);
 });
 
 test.each([

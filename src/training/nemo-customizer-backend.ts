@@ -54,6 +54,7 @@ export function nemoCustomizerBackend(
     deploy: (model, steps) => serveModel(model, { options, deployments, steps }),
     checks: nemoChecks({ options, platform, datastore }),
     deployment: (name, signal) => readDeployment(deployments, { namespace, name }, signal),
+    undeploy: (name, signal) => deployments.remove(namespace, name.replace(`${namespace}/`, ""), signal),
     close() {
       platform.close();
       datastore.close();

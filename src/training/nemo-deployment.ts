@@ -13,7 +13,7 @@ const FAILED = ["failed", "error"];
 
 /**
  * A config of its own for the model, then the deployment. A deployment of that name which serves something else, such as
- * the model of an earlier round, is given the new config.
+ * the model of an earlier round, is given the new config, and one that failed is given its own again.
  */
 export async function serveModel(
   model: string,
@@ -37,6 +37,9 @@ export async function serveModel(
       log.info(`deploying ${model} as ${namespace}/${name}`);
     } else if (configOf(there.config) !== config) {
       log.info(`the deployment ${namespace}/${name} is there already; from now on it serves ${model}`);
+      await deployments.changeConfig(namespace, name, config, signal);
+    } else if (FAILED.includes(there.status_details?.status.toLowerCase() ?? "")) {
+      log.info(`the deployment ${namespace}/${name} had failed: asking for it once more`);
       await deployments.changeConfig(namespace, name, config, signal);
     }
     return { name };

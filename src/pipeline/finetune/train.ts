@@ -34,7 +34,7 @@ export async function train(files: TrainingFiles, job: JobFile, options: TrainOp
   if (job.record.status !== "completed" || job.record.model === null) await finishJob(job, options);
   const fault = jobFault(job.record);
   if (fault) throw fault;
-  if (backend.deploy_on_completion) await deploy(job, options);
+  if (backend.deploy_on_completion) await deployModel(job, options);
 }
 
 async function finishJob(job: JobFile, { backend, clock, drain, stop, log, onStatus }: TrainOptions): Promise<void> {
@@ -78,12 +78,13 @@ const AFTER: Record<string, "unknown" | "failed"> = {
   deployment_gone: "failed",
 };
 
-async function deploy(job: JobFile, options: TrainOptions): Promise<void> {
+/** Deploys the model of a job that is completed and waits until it is ready, unless it is. Errors: those of deployments. */
+export async function deployModel(job: JobFile, options: Omit<TrainOptions, "wait">): Promise<void> {
   const { backend, clock, drain, stop, log } = options;
   if (job.record.deployment?.status === "ready") return;
   drain.throwIfAborted();
-  if (job.record.deployment?.status === "failed") {
-    // Somebody may have mended or removed what failed.
+  if (["failed", "deleted"].includes(job.record.deployment?.status ?? "")) {
+    // Somebody may have mended or removed what failed; what was deleted is needed again.
     const { deployment: _, ...steps } = job.record.steps;
     await job.update({ steps, deployment: null });
   }

@@ -6,14 +6,17 @@ import { readJobRecord } from "../finetune/job-file.ts";
 import { type Judged, judgeIn, type Measuring, measureIn, planOf } from "../finetune/measuring.ts";
 import { promoteIfBetter } from "../finetune/promote.ts";
 import { storedResult } from "../finetune/stored-result.ts";
-import type { FinetuneOptions, FinetuneResult } from "../finetune.ts";
+import { type FinetuneOptions, type FinetuneResult, lockOutput } from "../finetune.ts";
 import { openRunFolder, type RunFolder, readManifest } from "../run-folder.ts";
-import type { LoopRecord } from "./loop-record.ts";
+import type { LoopRecord, RoundRecord } from "./loop-record.ts";
+import { retireRounds, serveAgain } from "./round-deployments.ts";
 
 export interface FinishOptions extends Omit<FinetuneOptions, "training" | "measuring"> {
   output_dir: string;
   /** With the deployment's configured name. */
   training: TrainingParts;
+  /** With the name that a model has to be measured. */
+  candidate: TrainingParts;
   measuring: Measuring;
   log: Logger;
 }
@@ -21,14 +24,25 @@ export interface FinishOptions extends Omit<FinetuneOptions, "training" | "measu
 /**
  * Measures the model that the rounds began with and the champion over the same examples, judges them, and deploys a
  * champion that is better where the configuration has its deployment. Nothing where there is no champion but the first
- * model. What was done before is not done again.
+ * model. What rounds deployed to be measured goes. What was done before is not done again.
  */
-export async function finishLoop(
-  { champion, rounds }: LoopRecord,
-  options: FinishOptions,
-): Promise<Partial<Judged> & Pick<FinetuneResult, "stopped">> {
-  const round = rounds.find((one) => one.round === champion?.round);
-  if (round?.model == null) return {};
+export async function finishLoop(record: LoopRecord, options: FinishOptions): Promise<Finished> {
+  const lock = await lockOutput(options.output_dir);
+  try {
+    const { champion, rounds } = record;
+    const round = rounds.find((one) => one.round === champion?.round);
+    const finished = round?.model == null ? {} : await judgeChampion({ ...round, model: round.model }, options);
+    if (!finished.stopped) await retireRounds(record, () => false, options);
+    return finished;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** What the rounds came to in the end. */
+export type Finished = Partial<Judged> & Pick<FinetuneResult, "stopped">;
+
+async function judgeChampion(round: RoundRecord & { model: string }, options: FinishOptions): Promise<Finished> {
   const { output_dir, measuring } = options;
   const folder = await openRound(output_dir, round.run_id);
   try {
@@ -39,7 +53,8 @@ export async function finishLoop(
       const measure = { ...options, plan, measuring };
       const before = await measureIn(folder, "first", null, measure);
       if (before === undefined) return { stopped: "drained" };
-      const after = await measureIn(folder, "champion", round.model, measure);
+      const ready = () => serveAgain(round, { ...options, training: options.candidate });
+      const after = await measureIn(folder, "champion", round.model, { ...measure, ready });
       if (after === undefined) return { before, stopped: "drained" };
       const evaluators = Object.keys(parts.evaluators);
       const judged = await judgeIn(

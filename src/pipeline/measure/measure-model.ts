@@ -29,6 +29,8 @@ export interface MeasureOptions
   model: string;
   /** Whether it is measured with its judge, too. */
   best_of_n: boolean;
+  /** Called before the model is asked for anything: what was measured before needs no model. False: stopped. */
+  ready?: (() => Promise<boolean>) | undefined;
   /** Where the runs go, one folder for each of the two; what was measured there before, with the same seed, is not measured again. */
   dir: string;
 }
@@ -71,6 +73,7 @@ async function runOnce(
     const { asked, got, scores, run_id } = newest;
     return { played: asked.examples, failed: got.failed, scores, run_dir: join(output_dir, run_id) };
   }
+  if (options.ready !== undefined && !(await options.ready())) return undefined;
   const { version, seed, reps, policy_only, drain, stop, log, now, onTotal, onProgress } = options;
   const result = await evaluate(
     { ...parts, output_dir },

@@ -40,6 +40,12 @@ export function deploymentsClient(service: Service) {
       await service.call({ method: "PATCH", path, body: { config }, repeatable: true, signal });
     },
 
+    /** One that is not there is fine. */
+    async remove(namespace: string, name: string, signal: AbortSignal): Promise<void> {
+      const path = namedPath(DEPLOYMENTS, namespace, name);
+      await service.call({ method: "DELETE", path, accept: [404], repeatable: true, signal });
+    },
+
     /** Undefined when there is none of this name. */
     async deployment(namespace: string, name: string, signal: AbortSignal): Promise<KnownDeployment | undefined> {
       const path = namedPath(DEPLOYMENTS, namespace, name);

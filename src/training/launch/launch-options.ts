@@ -10,7 +10,13 @@ const Slurm = z.strictObject({
 const Kubernetes = z.strictObject({
   namespace: z.string().min(1).default("default"),
   claim: z.string().min(1).nullable().default(null).describe("persistent volume claim that holds data and output"),
-  mount: z.string().min(1).nullable().default(null).describe("where it is mounted; null: where it is on this machine"),
+  mount: z.string().startsWith("/").nullable().default(null).describe("where it is mounted, here and in the pods"),
+  secret: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("secret whose keys become variables of the training, such as HF_TOKEN"),
 });
 
 /** What both trainers are told. */
@@ -26,9 +32,15 @@ const common = {
   micro_batch_size: z.int().positive().nullable().default(null).describe("pairs at once on one GPU; null: at most 2"),
   max_length: z.int().min(2).default(1024).describe("tokens of prompt and reply together"),
   precision: z.enum(["bfloat16", "float32"]).default("bfloat16"),
-  save_every: z.int().positive().default(50).describe("steps between checkpoints, and between validations"),
+  save_every: z.int().positive().default(50).describe("steps between checkpoints, about"),
+  checkpoint_metric: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("the trainer's name of what its best checkpoints are told by; null: the validation's loss"),
   container: z.string().min(1).nullable().default(null).describe("image, for Slurm and Kubernetes"),
-  env: z.record(z.string(), z.string()).default({}).describe("variables of the training's process; no secrets"),
+  env: z.record(z.string(), z.string()).default({}).describe("variables of the training; they are written to files"),
   slurm: Slurm.prefault({}),
   kubernetes: Kubernetes.prefault({}),
   dataset_output_dir: z.string().min(1).nullable().default(null).describe("a folder that gets a copy of the files"),
@@ -38,8 +50,7 @@ const common = {
 export const NemoRlOptions = z.strictObject({
   ...common,
   dataset_format: z.enum(["nemo-rl-binary", "nemo-rl-ranked"]).default("nemo-rl-binary"),
-  nemo_rl_dir: z.string().min(1).describe("the folder of NeMo RL's repository, where it trains"),
-  backend: z.enum(["dtensor", "megatron"]).default("dtensor"),
+  nemo_rl_dir: z.string().startsWith("/").describe("the folder of NeMo RL's repository, the same wherever it trains"),
   tensor_parallel_size: z.int().positive().default(1).describe("GPUs that share one copy of the model"),
 });
 export type NemoRlOptions = z.output<typeof NemoRlOptions>;
@@ -48,8 +59,6 @@ export type NemoRlOptions = z.output<typeof NemoRlOptions>;
 export const TrlOptions = z.strictObject({
   ...common,
   dataset_format: z.enum(["trl-conversational", "trl"]).default("trl-conversational"),
-  python: z.string().min(1).default("python3").describe("Python that has trl, accelerate and peft"),
+  python: z.string().min(1).default("python3").describe("a Python that has trl, accelerate and, for LoRA, peft"),
 });
 export type TrlOptions = z.output<typeof TrlOptions>;
-
-export type LaunchOptions = NemoRlOptions | TrlOptions;

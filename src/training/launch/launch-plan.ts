@@ -62,17 +62,23 @@ export interface LaunchPlan {
   warnings: string[];
 }
 
-/** Where a training's traces will be. */
+/** Where a training's traces will be, and what they should say. */
 export interface Watch {
   target: LaunchTarget;
-  /** The file that a local start writes the trainer's output to; on Slurm the script names its own. */
+  /** The file that a local start writes the trainer's output to. Slurm's scripts write theirs below `output`, too. */
   log: string;
   /** TRL: a file of JSON lines. NeMo RL: the folder of its loggers. */
   metrics: string;
   /** The folder of its checkpoints. */
   checkpoints: string;
+  /** The folder of the run. */
+  output: string;
   /** Steps that it is to make. */
   total_steps: number;
+  /** Pairs of one step. */
+  batch_size: number;
+  /** The loss of the first step, where it is known: anything else means that the reference is another model. */
+  first_loss: number | null;
 }
 
 /** What a look before the start came to. `failed` is what would train something else than was asked for. */
