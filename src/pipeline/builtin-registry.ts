@@ -10,6 +10,7 @@ import { openResponseCache, type ResponseCache } from "../llms/response-cache.ts
 import { dpoTrajBuilderComponent } from "../preferences/dpo-traj-builder.ts";
 import { BUILTIN_READERS } from "../preferences/rollouts/readers/builtin-readers.ts";
 import { createRegistry, type Registry } from "../registry/registry.ts";
+import { nemoRlTrainerAdapterComponent, trlTrainerAdapterComponent } from "../training/launch/trainer-adapters.ts";
 import { nemoCustomizerTrainerComponent } from "../training/nemo-customizer-trainer.ts";
 import { nemoCustomizerTrainerAdapterComponent } from "../training/nemo-customizer-trainer-adapter.ts";
 import { registerTtc } from "../ttc/register.ts";
@@ -64,6 +65,8 @@ export function createBuiltins({ env, log }: { env: Record<string, string | unde
     "nemo_customizer_trainer_adapter",
     nemoCustomizerTrainerAdapterComponent({ env, clock: systemClock }),
   );
+  registry.trainer_adapter("nemo_rl_trainer_adapter", nemoRlTrainerAdapterComponent);
+  registry.trainer_adapter("trl_trainer_adapter", trlTrainerAdapterComponent);
 
   return {
     registry,
