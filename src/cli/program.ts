@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import { EXIT, PairwrightError } from "../lib/errors.ts";
 import { type Add, collectValue, type Load } from "./add-command.ts";
 import { packageVersion } from "./command.ts";
+import { addLaunchCommand } from "./launch-command.ts";
 import { addPairsCommands, addRolloutsCommand } from "./pairs-commands.ts";
 import { endWhenStuck, type Waiting } from "./stuck.ts";
 import { createTerminal } from "./terminal.ts";
@@ -43,6 +44,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addGenerateCommand(add);
   addJobsCommands(program, add, withConfig);
   addPlatformCommands(program, add);
+  addLaunchCommand(add, withConfig);
   withConfig(
     add("validate [config]", "check a configuration; calls no model", () => import("./commands/validate.ts")),
   ).option("--print-schema", "print the JSON Schema of the configuration, for editors");
