@@ -22,13 +22,13 @@ export async function withJobs(
   }
   const uses = ["trainers", "trainer_adapters", "finetuning", "platform"] as const;
   const { config, builtins } = await loadConfigFor({ args: [], flags, terminal, uses, connects: true });
+  const training = assembleTraining(config, terminal, builtins.secrets);
   // With a gate, `finetune` deploys under the configured name when it has measured the model.
-  const made = config.finetuning.gate === undefined ? config : candidateConfig(config);
-  const training = assembleTraining(made, terminal, builtins.secrets);
+  const candidate = assembleTraining(candidateConfig(config), terminal, builtins.secrets);
   using interrupt = onInterrupt(() => terminal.warn("stopping; the job goes on"));
   try {
     return await work({
-      ...{ training, wait: true, try_again: false, clock: systemClock, now: Date.now, log: terminal },
+      ...{ training, candidate, wait: true, try_again: false, clock: systemClock, now: Date.now, log: terminal },
       ...{ drain: interrupt.drain, stop: interrupt.stop, nonce: randomBytes(3).toString("hex") },
       output_dir: config.finetuning.output_dir,
     });
@@ -38,6 +38,7 @@ export async function withJobs(
     return EXIT.interrupted;
   } finally {
     training.backend.close();
+    candidate.backend.close();
   }
 }
 

@@ -28,9 +28,10 @@ export function measuringOf({ config, builtins, terminal, flags }: Loaded): Meas
   const { model_name } = llm.options;
   if (typeof model_name !== "string") return no(notOurModel(`llms.${name}`, "it has no model_name to put another in"));
   const { metric = finetuning.reward_function?.name, ...criteria } = { ...NO_GATE, ...finetuning.gate };
+  const gate = flags.gate === true ? "exit" : asked ? "on" : "off";
   const own = flags.validationDataset ?? flags.dataset;
   return {
-    ...{ llm: name, model: model_name, metric, criteria, own_dataset: flags.validationDataset !== undefined },
+    ...{ llm: name, model: model_name, metric, criteria, gate, own_dataset: flags.validationDataset !== undefined },
     ...{ best_of_n: true, seed: wholeNumber(flags, "seed") ?? 0 },
     parts: (model) =>
       assemble(model === null ? config : withModel(config, name, { model_name: model, base_url: nim_url }), {

@@ -37,7 +37,8 @@ export async function performRounds(
     output_dir,
     rounds,
     held_out,
-    measuring: { ...measuring, ...inRounds },
+    // A round's model takes no deployment before the last word, whatever was asked for.
+    measuring: { ...measuring, ...inRounds, gate: measuring.gate === "exit" ? "exit" : "on" },
     assembleRound: (place) => assembleRound({ ...place, llm: measuring.llm }, count, loaded),
   });
   if (last !== undefined && !over) return { ...last, rounds: record };

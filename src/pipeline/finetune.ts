@@ -5,6 +5,7 @@ import { EXIT, messageOf, PairwrightError } from "../lib/errors.ts";
 import { type Lock, takeLock } from "../lib/lock.ts";
 import { scrubbedLogger, scrubber } from "../lib/scrub.ts";
 import type { JobRecord } from "../records/job.ts";
+import type { Gate } from "../records/manifest.ts";
 import type { TrainingParts } from "./assemble-training.ts";
 import { type CollectResult, collectInto } from "./collect.ts";
 import { completedAt } from "./evaluate.ts";
@@ -13,12 +14,14 @@ import { writeFinalMetrics } from "./finetune/final-metrics.ts";
 import { chooseHeldOut, type HeldOut } from "./finetune/held-out.ts";
 import { createJobFile, type JobFile, openJobFile, readJobRecord } from "./finetune/job-file.ts";
 import {
+  gateOf,
   type Judged,
   judgeIn,
   type Measuring,
   measureIn,
   type Plan,
   planOf,
+  refuseLateGate,
   refuseOtherPlan,
   writtenPlan,
 } from "./finetune/measuring.ts";
@@ -36,6 +39,8 @@ import type { RunOfDataset, RunOptions } from "./run-options.ts";
 /** What bringing a job to its end needs. */
 export interface TrainingOptions extends Pick<RunOptions, "drain" | "stop" | "log" | "now"> {
   training: TrainingParts;
+  /** The same with deployments of their own names, for runs with a gate; absent: `training` has such names itself. */
+  candidate?: TrainingParts | undefined;
   /** False: submit the job, and let another command wait for it. */
   wait: boolean;
   /** Submits another job with the same data where the last one ended without a model. */
@@ -52,8 +57,6 @@ export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_
   held_out: number;
   /** Absent: the model is measured neither before nor after. */
   measuring?: Measuring | undefined;
-  /** With the deployment's configured name, for a model that is found to be better; absent: `training` deploys there. */
-  promotion?: TrainingParts | undefined;
   /** What measuring the policy came to in an earlier round, where it was the model that came of it. */
   before?: Measurement | undefined;
 }
@@ -63,6 +66,8 @@ export interface FinetuneResult extends CollectResult, Partial<Judged> {
   job?: JobRecord;
   /** Why there is no model, where that is so. */
   fault?: PairwrightError;
+  /** What hangs on the verdict. */
+  gate?: Gate;
 }
 
 /**
@@ -93,6 +98,7 @@ export async function finetuneLocked(parts: Parts, options: FinetuneOptions): Pr
   options.log.info(`going on with the training of run ${started.manifest.run_id}`);
   try {
     if (plan) refuseOtherPlan(started, plan);
+    if (options.candidate) refuseLateGate(started, plan);
     return await trainAndMeasure(started, await storedResult(started), parts, plan, options);
   } finally {
     await started.close();
@@ -113,7 +119,8 @@ export async function goOn(folder: RunFolder, options: TrainingOptions): Promise
   options.log.info(`going on with the training of run ${folder.manifest.run_id}`);
   try {
     const measures = folder.manifest.plan !== undefined;
-    const trained = await trainIn(folder, await storedResult(folder), { ...options, measures });
+    const training = trainingFor(gateOf(folder.manifest, undefined), options);
+    const trained = await trainIn(folder, await storedResult(folder), { ...options, training, measures });
     if (measures && options.wait && !trained.fault) options.log.info("finetune --resume measures the model");
     return trained;
   } finally {
@@ -163,7 +170,8 @@ async function trainAndMeasure(
   options: FinetuneOptions,
 ): Promise<FinetuneResult> {
   const { measuring, log } = options;
-  const training = { ...options, try_again: true };
+  const gate = gateOf(folder.manifest, plan);
+  const training = { ...options, training: trainingFor(gate, options), try_again: true };
   await warnOfLoss(folder, parts, options);
   if (!measuring || !plan || !options.wait) return trainIn(folder, result, training);
   const measure = { ...options, plan, measuring };
@@ -181,10 +189,18 @@ async function trainAndMeasure(
   if (after === undefined) return { ...trained, before, stopped: "drained" };
   const evaluators = Object.keys(parts.evaluators);
   const judged = await judgeIn(folder, { before, after }, { plan, seed: options.seed, evaluators });
-  const { promotion } = options;
-  const promoted = promotion && (await promoteIfBetter(folder, judged, { ...options, training: promotion }));
-  if (!promoted?.stopped) await folder.update(completedAt(options));
-  return { ...trained, ...judged, ...promoted };
+  const promotes = options.candidate !== undefined && gate !== "off";
+  const promoted = promotes ? await promoteIfBetter(folder, judged, options) : {};
+  if (!promoted.stopped) await folder.update(completedAt(options));
+  return { ...trained, ...judged, ...promoted, gate };
+}
+
+/** With a gate, a model has yet to show that it is better when it is deployed. */
+function trainingFor(
+  gate: Gate,
+  { training, candidate }: Pick<TrainingOptions, "training" | "candidate">,
+): TrainingParts {
+  return gate === "off" ? training : (candidate ?? training);
 }
 
 /** Before anything is trained: that rows would lose what tells them apart. */

@@ -4,6 +4,13 @@ import { Usage } from "./usage.ts";
 
 const Counts = z.record(z.string(), z.number());
 
+/**
+ * What hangs on the verdict. `off`: nothing. `on`: the model takes the configured deployment only where it is found better.
+ * `exit`: and the command ends with 100 where it is not.
+ */
+export const Gate = z.enum(["off", "on", "exit"]);
+export type Gate = z.infer<typeof Gate>;
+
 /** `manifest.json` of a run folder: what was asked, what came out, and why anything is missing. */
 export const RunManifest = z.strictObject({
   run_id: z.string(),
@@ -26,6 +33,7 @@ export const RunManifest = z.strictObject({
       criteria: z.strictObject({ min_gain: z.number(), confidence: z.number(), min_n: z.int() }),
       llm: z.string(),
       held_out: z.strictObject({ examples: z.int().nonnegative(), sha256: z.string() }),
+      gate: Gate.optional(),
     })
     .optional(),
   /** SHA-256 of what went in, by name: config, dataset, plugins. */

@@ -58,19 +58,18 @@ export const run: CommandRun = async (input) => {
         };
         if (count > 1) return performRounds(count, asked, loaded);
         const held_out = flags.validationDataset === undefined ? config.finetuning.held_out : 0;
-        const measuring = measuringOf(loaded);
-        if (!isGated(loaded)) return finetune(parts, { ...asked, held_out, measuring });
         candidate = assembleTraining(candidateConfig(config), loaded.terminal, loaded.builtins.secrets);
-        return finetune(parts, { ...asked, held_out, measuring, training: candidate, promotion: training });
+        return finetune(parts, { ...asked, held_out, measuring: measuringOf(loaded), candidate });
       },
       report,
       json,
       fault: (result) => result.fault,
       stopped,
-      exitCode({ pairs, verdict }) {
+      exitCode({ pairs, verdict, gate }) {
         const fault = pairs && faultOfPairs(pairs);
         if (fault) return fault.exit_code;
-        return input.flags.gate === true && verdict?.promoted !== true ? EXIT.gate_failed : EXIT.ok;
+        const decides = gate === "exit" || input.flags.gate === true;
+        return decides && verdict?.promoted !== true ? EXIT.gate_failed : EXIT.ok;
       },
     });
   } finally {
@@ -78,11 +77,6 @@ export const run: CommandRun = async (input) => {
     candidate?.backend.close();
   }
 };
-
-/** Whether a model has to show that it is better before it is deployed where the configuration has its deployment. */
-function isGated({ flags, config }: Loaded): boolean {
-  return flags.gate === true || config.finetuning.gate !== undefined;
-}
 
 function refuseFlags(flags: Loaded["flags"]): void {
   const refuse = (flag: string, what: string, fix: string) => {

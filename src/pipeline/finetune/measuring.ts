@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { usageError } from "../../lib/errors.ts";
 import { writeFileWhole } from "../../lib/files.ts";
 import { sha256 } from "../../lib/hash.ts";
+import type { Gate, RunManifest } from "../../records/manifest.ts";
 import type { GateCriteria, GateVerdict } from "../gate.ts";
 import { compare, type JudgingPlan } from "../measure/compare.ts";
 import { type MetricName, metricName } from "../measure/example-scores.ts";
@@ -19,6 +20,7 @@ export interface Measuring {
   /** `evaluator`, or `evaluator.metric`; the first evaluator's score unless told. */
   metric?: string | undefined;
   criteria: GateCriteria;
+  gate: Gate;
   /** Whether it is measured on a data set of its own; else on what is held out. */
   own_dataset: boolean;
   /** Whether best-of-n is measured, too. */
@@ -38,6 +40,7 @@ export interface Judged {
 
 /** Everything about the judging that is settled before anything is collected. */
 export interface Plan extends JudgingPlan {
+  gate: Gate;
   /** Whether an example is one of those that are measured on. */
   measures(id: string): boolean;
 }
@@ -47,8 +50,8 @@ export async function planOf(parts: Parts, held: HeldOut, measuring: Measuring):
   const names = Object.keys(parts.evaluators);
   const metric = measuring.metric ?? names[0];
   if (metric === undefined || metricName(metric, names) === undefined) throw noMetric(metric, names);
-  const { llm, criteria } = measuring;
-  const plan = { metric, criteria, llm };
+  const { llm, criteria, gate } = measuring;
+  const plan = { metric, criteria, llm, gate };
   if (measuring.own_dataset) {
     const own = await measuring.parts(null);
     try {
@@ -121,13 +124,31 @@ export function writtenPlan({ measures: _, ...plan }: Plan): JudgingPlan {
 
 /** A run that goes on must be judged on what it was begun with. */
 export function refuseOtherPlan({ dir, manifest: { plan } }: Pick<RunFolder, "dir" | "manifest">, now: Plan): void {
-  if (plan === undefined || isDeepStrictEqual(plan, writtenPlan(now))) return;
+  // What hangs on the verdict does not change it.
+  if (plan === undefined || isDeepStrictEqual({ ...plan, gate: now.gate }, writtenPlan(now))) return;
   const { min_gain, confidence, min_n } = plan.criteria;
   throw usageError({
     code: "changed_since",
     where: join(dir, "manifest.json"),
     what: `what the model is judged by is not what was settled before collecting (${plan.metric} on ${plan.held_out.examples} examples, min_gain ${min_gain}, confidence ${confidence}, min_n ${min_n})`,
     fix: "change data set, finetuning.held_out and finetuning.gate back, or start a new run without --resume",
+  });
+}
+
+/** What hangs on the verdict of a run: what it was begun with is known to whoever goes on with it, who may ask for the exit code. */
+export function gateOf({ plan }: Pick<RunManifest, "plan">, now: Pick<Plan, "gate"> | undefined): Gate {
+  if (now?.gate === "exit") return "exit";
+  return plan?.gate ?? now?.gate ?? "off";
+}
+
+/** A gate cannot be put before a deployment that was made without one. */
+export function refuseLateGate({ dir, manifest }: Pick<RunFolder, "dir" | "manifest">, now: Plan | undefined): void {
+  if (manifest.plan?.gate !== "off" || now === undefined || now.gate === "off") return;
+  throw usageError({
+    code: "changed_since",
+    where: join(dir, "manifest.json"),
+    what: "this run was begun without a gate: its model is deployed under the configured name as soon as it is trained",
+    fix: "leave --gate and finetuning.gate out to go on with it, or start a new run without --resume",
   });
 }
 

@@ -3,7 +3,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { TrainingParts } from "../assemble-training.ts";
 import { chooseHeldOut } from "../finetune/held-out.ts";
 import { readJobRecord } from "../finetune/job-file.ts";
-import { type Judged, judgeIn, type Measuring, measureIn, planOf } from "../finetune/measuring.ts";
+import { gateOf, type Judged, judgeIn, type Measuring, measureIn, planOf } from "../finetune/measuring.ts";
 import { promoteIfBetter } from "../finetune/promote.ts";
 import { storedResult } from "../finetune/stored-result.ts";
 import { type FinetuneOptions, type FinetuneResult, lockOutput } from "../finetune.ts";
@@ -40,7 +40,7 @@ export async function finishLoop(record: LoopRecord, options: FinishOptions): Pr
 }
 
 /** What the rounds came to in the end. */
-export type Finished = Partial<Judged> & Pick<FinetuneResult, "stopped">;
+export type Finished = Partial<Judged> & Pick<FinetuneResult, "stopped" | "gate">;
 
 async function judgeChampion(round: RoundRecord & { model: string }, options: FinishOptions): Promise<Finished> {
   const { output_dir, measuring } = options;
@@ -67,7 +67,7 @@ async function judgeChampion(round: RoundRecord & { model: string }, options: Fi
         },
       );
       const { stopped } = await promoteIfBetter(folder, judged, options);
-      return { ...judged, ...(stopped && { stopped }) };
+      return { ...judged, gate: gateOf(folder.manifest, plan), ...(stopped && { stopped }) };
     } finally {
       await parts.close();
     }

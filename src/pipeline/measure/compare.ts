@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Gate } from "../../records/manifest.ts";
 import { type GateCriteria, type GateVerdict, judge } from "../gate.ts";
 import { exampleScores, type MetricName } from "./example-scores.ts";
 import type { Measurement } from "./measure-model.ts";
@@ -12,6 +13,8 @@ export interface JudgingPlan {
   llm: string;
   /** Of the examples that it is measured on. */
   held_out: { examples: number; sha256: string };
+  /** Absent in runs of older versions. */
+  gate?: Gate | undefined;
 }
 
 /** Judges two measurements over the same examples, each compared with itself. */
