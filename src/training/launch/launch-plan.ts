@@ -77,6 +77,7 @@ export interface Watch {
   total_steps: number;
   /** Pairs of one step. */
   batch_size: number;
+  beta: number;
   /** The loss of the first step, where it is known: anything else means that the reference is another model. */
   first_loss: number | null;
 }
@@ -95,7 +96,7 @@ export interface TrainingProgress {
   total_steps: number;
   loss: number | null;
   validation_loss: number | null;
-  /** By our names, of the last step that logged: `loss`, `accuracy`, `reward_margin`, `grad_norm`, `learning_rate`. */
+  /** Of the last step that logged, by the names of our own engine's metrics: `loss`, `rewards/accuracies`, `eval_loss`… */
   metrics: Readonly<Record<string, number>>;
   /** Seconds; null until two steps have logged. */
   eta_s: number | null;

@@ -1,10 +1,10 @@
 import { dirname } from "node:path";
-import { stringify } from "yaml";
 import { usageError } from "../../../lib/errors.ts";
 import { shellCommand, shellWord } from "../../../lib/shell-words.ts";
 import { pod, whyNotKubernetes } from "../kubernetes.ts";
 import type { LaunchFile, LaunchPlan, NemoRlInput, StartCommand } from "../launch-plan.ts";
 import { trainingShape } from "../training-shape.ts";
+import { yamlText } from "../yaml-text.ts";
 import { nemoRlConfig } from "./config.ts";
 
 /** What a plan's files are called. */
@@ -61,6 +61,7 @@ export function planNemoRl(input: NemoRlInput): LaunchPlan {
       output,
       total_steps: shape.total_steps,
       batch_size: options.hyperparameters.batch_size,
+      beta: options.hyperparameters.dpo.ref_policy_kl_penalty,
       first_loss: firstLoss(input),
     },
     warnings: warningsOf(input),
@@ -156,7 +157,7 @@ function rayJob(input: NemoRlInput, entry: readonly string[]): LaunchFile {
       },
     },
   };
-  return { name: NAMES.kubernetes, text: stringify(manifest) };
+  return { name: NAMES.kubernetes, text: yamlText(manifest) };
 }
 
 function convertScript({ options, output }: NemoRlInput): string {

@@ -1,6 +1,6 @@
-import { stringify } from "yaml";
 import type { TrlInput } from "../launch-plan.ts";
 import { loraOf } from "../optimisation.ts";
+import { yamlText } from "../yaml-text.ts";
 
 /** As TRL ships them: weights and optimiser in shares, put together again for checkpoints. */
 const SHARDED = {
@@ -21,7 +21,7 @@ export function accelerateConfig({ machine, options }: TrlInput): string {
   const processes = machine.nodes * Math.max(1, machine.gpus);
   const sharded = machine.gpus > 0 && processes > 1 && loraOf(options.hyperparameters) === null;
   const alone = machine.gpus === 0 && processes > 1 ? "MULTI_CPU" : "NO";
-  return stringify({
+  return yamlText({
     compute_environment: "LOCAL_MACHINE",
     distributed_type: sharded ? "FSDP" : machine.gpus > 0 && processes > 1 ? "MULTI_GPU" : alone,
     ...(sharded && { fsdp_config: SHARDED }),

@@ -32,7 +32,7 @@ export function trlJob(input: TrlInput, shape: TrainingShape): Record<string, un
       // All weights are trained in float32, and computed with in `precision`; frozen ones need no more than that.
       model_init_kwargs: { dtype: lora === null ? "float32" : precision },
       bf16: precision === "bfloat16",
-      ...(input.machine.gpus === 0 ? { use_cpu: true, gradient_checkpointing: false } : {}),
+      ...(input.machine.gpus === 0 ? { use_cpu: true } : {}),
       ...batchArguments(input, shape),
       ...optimiserArguments(optimisation(hyperparameters)),
       ...lossArguments(input),

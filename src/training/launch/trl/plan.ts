@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
-import { stringify } from "yaml";
 import { shellCommand, shellWord } from "../../../lib/shell-words.ts";
 import { pod, whyNotKubernetes } from "../kubernetes.ts";
 import type { LaunchFile, LaunchPlan, StartCommand, TrlInput } from "../launch-plan.ts";
 import { trainingShape } from "../training-shape.ts";
+import { yamlText } from "../yaml-text.ts";
 import { accelerateConfig } from "./accelerate.ts";
 import { trlJob } from "./job.ts";
 import { TRAIN_DPO } from "./script.ts";
@@ -65,6 +65,7 @@ export function planTrl(input: TrlInput): LaunchPlan {
       output,
       total_steps: shape.total_steps,
       batch_size: options.hyperparameters.batch_size,
+      beta: options.hyperparameters.dpo.ref_policy_kl_penalty,
       first_loss: firstLoss(input),
     },
     warnings: warningsOf(input),
@@ -161,7 +162,7 @@ function job(input: TrlInput): LaunchFile {
     spec: { clusterIP: "None", publishNotReadyAddresses: true, selector: { "job-name": name } },
   };
   const documents = machine.nodes === 1 ? [manifest] : [service, manifest];
-  return { name: NAMES.kubernetes, text: documents.map((each) => stringify(each)).join("---\n") };
+  return { name: NAMES.kubernetes, text: documents.map((each) => yamlText(each)).join("---\n") };
 }
 
 function warningsOf({ machine, options }: TrlInput): string[] {

@@ -5,6 +5,7 @@
 export const TRAIN_DPO = `"""Trains by DPO with TRL, as a JSON file says: accelerate launch train_dpo.py train_dpo.json"""
 
 import json
+import math
 import os
 import sys
 import time
@@ -35,9 +36,11 @@ class MetricLines(TrainerCallback):
         numbers = {}
         for name, value in (logs or {}).items():
             try:
-                numbers[name] = float(value)
+                number = float(value)
             except (TypeError, ValueError):
-                pass
+                continue
+            # JSON has no word for what is no number.
+            numbers[name] = number if math.isfinite(number) else str(number)
         self.write(state, numbers)
 
     def on_train_end(self, args, state, control, **kwargs):
