@@ -1,8 +1,9 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { exists } from "../lib/files.ts";
 import { diskError } from "./disk-error.ts";
 import { completedAt, type EvaluateResult, evaluateInto } from "./evaluate.ts";
-import { buildPairs, isEmpty, type PairsSummary } from "./pairs/build-pairs.ts";
+import { type BuildPairsOptions, buildPairs, isEmpty, type PairsSummary } from "./pairs/build-pairs.ts";
 import type { Parts } from "./parts.ts";
 import type { RunFolder } from "./run-folder.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -47,7 +48,7 @@ async function pairsInto(folder: RunFolder, parts: Parts, options: RunOptions): 
   const split = await splitFor(parts.output_dir, parts.pairs.split);
   const pairs = await buildPairs({
     ...parts.pairs,
-    runs: [...(options.replay ?? []), folder.dir],
+    ...(await runsAndPool(folder, parts, options)),
     output: folder.dir,
     seed: options.seed,
     split,
@@ -65,6 +66,25 @@ async function pairsInto(folder: RunFolder, parts: Parts, options: RunOptions): 
   });
   if (parts.pairs.dataset_output_dir !== null) await copyDataset(folder, parts.pairs.dataset_output_dir);
   return pairs;
+}
+
+const POOL = "replay.jsonl";
+
+/**
+ * The runs to make pairs of: this one, and those that are played again. By prompt, the last of these has left all their
+ * replies in one file, so that a round takes no longer than the one before.
+ */
+async function runsAndPool(
+  { dir, path }: RunFolder,
+  { pairs }: Parts,
+  { replay }: RunOptions,
+): Promise<Pick<BuildPairsOptions, "runs" | "pool">> {
+  if (replay === undefined || pairs.builder.group_by !== "prompt") return { runs: [...(replay ?? []), dir] };
+  const to = path(POOL);
+  const last = replay.at(-1);
+  if (last === undefined) return { runs: [dir], pool: { to } };
+  const from = join(last, POOL);
+  return (await exists(from)) ? { runs: [dir], pool: { from, to } } : { runs: [...replay, dir], pool: { to } };
 }
 
 /** The data-set files once more, where the configuration asks for them: `<dataset_output_dir>/<run_id>/`. */

@@ -123,7 +123,7 @@ async function playRound(round: number, record: LoopRecord, options: LoopOptions
       seed: round === 1 ? seed : hash31("round", seed, round),
       measuring: { ...measuring, model: latest ?? measuring.model },
       before: record.newest ?? undefined,
-      replay: rounds.replay ? earlier : [],
+      replay: rounds.replay ? earlier : undefined,
     });
   } finally {
     await close();

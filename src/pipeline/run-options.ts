@@ -38,7 +38,7 @@ export interface RunOptions {
   skip_workflow?: boolean;
   skip_completed_entries?: boolean;
   /** Folders of earlier runs whose candidates make pairs beside those of this run. */
-  replay?: readonly string[];
+  replay?: readonly string[] | undefined;
   /** Goes into the manifest before anything is played. */
   plan?: RunManifest["plan"];
   /** As typed, without anything secret; a run is not resumed with another. */

@@ -9,6 +9,7 @@ import { PairBatcher } from "./batch.ts";
 import { openPromptBuckets } from "./by-prompt.ts";
 import { type Finished, PAIR_FILES, PairsDraft } from "./draft.ts";
 import type { PairBatch } from "./entries.ts";
+import { openPoolWriter, readPool } from "./prompt-pool.ts";
 import type { Rescore } from "./rescore.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./run-lines.ts";
 import { storedRuns, turnReader } from "./source.ts";
@@ -48,6 +49,8 @@ export interface BuildPairsOptions {
   threads?: number | undefined;
   /** Other scores for the stored candidates. */
   rescore?: Rescore | undefined;
+  /** With `group_by: prompt`: replies of builds before, and where those of this one are left for the next. */
+  pool?: { from?: string | undefined; to: string } | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -151,6 +154,8 @@ async function* promptBatches(index: RunIndex, options: Seeded, output: string):
   const { builder, signal } = options;
   const batcher = new PairBatcher(options);
   await using buckets = await openPromptBuckets(output, index.bytes);
+  await using pool = options.pool && (await openPoolWriter(options.pool.to));
+  if (options.pool?.from !== undefined) addYield(batcher.found, await readPool(options.pool.from, buckets, signal));
   const read = options.rescore ? undefined : turnReader();
   for await (const runs of storedRuns(index, signal, read)) {
     for (const stored of runs) {
@@ -162,7 +167,9 @@ async function* promptBatches(index: RunIndex, options: Seeded, output: string):
       if (pressure !== undefined) await pressure;
     }
   }
+  pool?.begin(batcher.found);
   for await (const group of buckets.groups(signal)) {
+    await pool?.add(group.replies);
     batcher.nextTurn();
     for (const pair of builder.pairsOf(group.turn, batcher.found.skipped)) {
       const placed = group.place(pair);
@@ -174,6 +181,7 @@ async function* promptBatches(index: RunIndex, options: Seeded, output: string):
     }
     if (batcher.bytes > BATCH_BYTES) yield batcher.batch();
   }
+  await pool?.finish();
   yield batcher.batch();
 }
 

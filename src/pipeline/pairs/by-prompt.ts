@@ -11,11 +11,13 @@ const BUCKET_BYTES = 16 << 20;
 const MAX_BUCKETS = 256;
 
 /** A candidate with the run it comes from, as it lies in a bucket. */
-interface Stray {
+export interface Stray {
   /** SHA-256 of its prompt and tools. */
   prompt: string;
   source: CandidateSource;
   candidate: CandidateRecord;
+  /** Of one that stands for several equal ones of earlier runs: their scores. */
+  scores?: { sum: number; n: number };
 }
 
 /** All replies of a run folder to one prompt, as one turn. */
@@ -24,6 +26,8 @@ export interface PromptGroup {
   turn: TurnRecord;
   /** Where a reply of this group was first given; that of the group's first one for any other. */
   sourceOf(candidate: CandidateRecord | undefined): CandidateSource;
+  /** The group's replies, each once, with their scores: what a later build needs of it. */
+  readonly replies: readonly Stray[];
   /** Puts the chosen reply's provenance into a pair of this group, and the rejected one's into its metadata. */
   place(pair: UnsplitPair): { pair: UnsplitPair; group: string | undefined };
 }
@@ -31,6 +35,8 @@ export interface PromptGroup {
 /** Candidates of a whole run folder by their prompts. */
 export interface PromptBuckets extends AsyncDisposable {
   add(turn: TurnRecord): void;
+  /** The replies of an earlier build: a JSON text of each, and the hash of its prompt. They come first. */
+  addLine(line: string, prompt: string): void;
   /** A promise to wait for when the disk is behind. */
   pressure(): Promise<void> | undefined;
   /** The groups, in the order of their prompts' hashes: an order that does not depend on how many buckets there are. */
@@ -55,15 +61,19 @@ export async function openPromptBuckets(output: string, bytes: number): Promise<
     throw error;
   }
   let closed = false;
+  function addLine(line: string, prompt: string): void {
+    // The first bits decide, so that the buckets follow one another in the order of the hashes.
+    const place = Math.floor((Number.parseInt(prompt.slice(0, 4), 16) / 0x10000) * count);
+    writers[place]?.write(`${line}\n`);
+  }
   return {
     add({ source, candidates }) {
       for (const candidate of candidates) {
         const prompt = questionHash(candidate.prompt, candidate.tools);
-        // The first bits decide, so that the buckets follow one another in the order of the hashes.
-        const place = Math.floor((Number.parseInt(prompt.slice(0, 4), 16) / 0x10000) * count);
-        writers[place]?.write(`${JSON.stringify({ prompt, source, candidate } satisfies Stray)}\n`);
+        addLine(JSON.stringify({ prompt, source, candidate } satisfies Stray), prompt);
       }
     },
+    addLine,
     pressure() {
       for (const writer of writers) {
         const pressure = writer.pressure();
@@ -115,33 +125,31 @@ function groupOf(prompt: string, strays: Stray[]): PromptGroup | undefined {
     if (same === undefined) byReply.set(reply, [stray]);
     else same.push(stray);
   }
-  const origins: Stray[] = [];
-  const candidates: CandidateRecord[] = [];
-  for (const same of byReply.values()) {
-    const merged = mergedOf(same, candidates.length);
-    if (merged === undefined) continue;
-    origins.push(merged.origin);
-    candidates.push(merged.candidate);
-  }
+  const replies = [...byReply.values()].map(mergedOf);
+  // Numbered within the group; a reply keeps its own number for a pair's provenance.
+  const candidates = replies.map(({ candidate }, candidate_index) => ({ ...candidate, candidate_index }));
   return {
     turn: { source: first.source, turn_id: `prompt-${prompt.slice(0, 16)}`, turn_index: 0, candidates },
-    sourceOf: (candidate) => (origins[candidate?.candidate_index ?? 0] ?? first).source,
-    place: (pair) => placed(pair, origins),
+    replies,
+    sourceOf: (candidate) => (replies[candidate?.candidate_index ?? 0] ?? first).source,
+    place: (pair) => placed(pair, replies),
   };
 }
 
 /** Equal replies as one: the first one that is not cut off, with the mean of all scores that there are. */
-function mergedOf(same: Stray[], candidate_index: number): { origin: Stray; candidate: CandidateRecord } | undefined {
-  const origin = same.find(({ candidate }) => candidate.finish_reason !== "length") ?? same[0];
-  if (origin === undefined) return undefined;
-  const scores = same.map(({ candidate }) => candidate.score).filter((score) => score !== null);
-  const score = scores.length === 0 ? null : scores.reduce((sum, one) => sum + one, 0) / scores.length;
+function mergedOf(same: readonly Stray[]): Stray {
+  const origin = same.find(({ candidate }) => candidate.finish_reason !== "length") ?? (same[0] as Stray);
+  const scores = { sum: 0, n: 0 };
+  for (const { candidate, scores: earlier } of same) {
+    scores.sum += earlier?.sum ?? candidate.score ?? 0;
+    scores.n += earlier?.n ?? (candidate.score === null ? 0 : 1);
+  }
   // A reply that a model gave even once is a reply of that model.
   const model = same.find(({ candidate }) => typeof candidate.model === "string")?.candidate.model;
-  const { turn_id, turn_index, ...known } = origin.candidate;
-  const candidate: CandidateRecord = { ...known, turn_id, turn_index, candidate_index, score };
+  const score = scores.n === 0 ? null : scores.sum / scores.n;
+  const candidate: CandidateRecord = { ...origin.candidate, score };
   candidate.model = model ?? origin.candidate.model;
-  return { origin, candidate };
+  return { prompt: origin.prompt, source: origin.source, candidate, scores };
 }
 
 function placed(pair: UnsplitPair, origins: readonly Stray[]): { pair: UnsplitPair; group: string | undefined } {
