@@ -14,7 +14,10 @@ export interface DeploymentStore {
 
 /** Brings deployments up and takes them down. */
 export interface Deployer {
-  /** Loads the model of a deployment that is pending, and so checks it; then the deployment is ready or failed. */
+  /**
+   * Loads the model of a deployment that is pending, and so checks it; then the deployment is ready or failed. What it served
+   * before it serves until then, and goes on to where the new model cannot be loaded.
+   */
   begin(key: EntityKey): void;
   /** Lets the model of a deployment that is gone go. */
   end(deployment: ModelDeployment): void;
@@ -41,22 +44,28 @@ export function deployer(store: DeploymentStore, { names, pool }: Inference, con
   async function deploy(key: EntityKey, signal: AbortSignal): Promise<void> {
     const deployment = deployments.get(key);
     if (deployment === undefined) return;
+    const { deployed, models } = deployment;
+    const before = deployed ? models : [];
     try {
       const name = modelOf(configOf(deployment, configs));
       if (name === undefined) throw new RangeError("the deployment's config names no model");
       const model = names.find(name, { deployed: false });
-      // From now on it can be called: who does so waits for it.
-      settle(key, "pending", `Loading ${model.id}`, { models: [model.id] });
+      // From now on a first model can be called: who does so waits for it.
+      const until = before.length === 0 ? "" : `; until then it serves ${before.join(", ")}`;
+      settle(key, "pending", `Loading ${model.id}${until}`, before.length === 0 ? { models: [model.id] } : {});
       loaded.set(model.id, model);
       await pool.load(model, signal);
       signal.throwIfAborted();
       const description = `Deployment "${key.namespace}/${key.name}" serves ${model.id}.`;
-      settle(key, "ready", description, { deployed: true, url: `${origin()}/nim` });
+      settle(key, "ready", description, { models: [model.id], deployed: true, url: `${origin()}/nim` });
+      letGo(before);
     } catch (error) {
       if (signal.aborted) return;
       log.warn(`deployment ${key.namespace}/${key.name} failed: ${messageOf(error)}`);
       // Where it lies on this machine is for the log alone.
-      settle(key, "failed", PairwrightError.is(error) ? error.what : messageOf(error), { deployed: false, url: "" });
+      const why = PairwrightError.is(error) ? error.what : messageOf(error);
+      if (before.length === 0) settle(key, "failed", why, { deployed: false, url: "" });
+      else settle(key, "failed", `${why}; it still serves ${before.join(", ")}`, {});
     }
   }
 
@@ -75,13 +84,13 @@ export function deployer(store: DeploymentStore, { names, pool }: Inference, con
     working.delete(idOf(key));
   }
 
-  /** A model that was loaded when it was called, after a restart. */
-  function known(id: string): ServedModel | undefined {
-    try {
-      return names.find(id, { deployed: false });
-    } catch {
-      // Its entity is gone; it leaves memory when others need room.
-      return undefined;
+  /** Models that no deployment serves any more leave memory. */
+  function letGo(models: readonly string[]): void {
+    const served = new Set(deployments.all().flatMap((deployment) => deployment.models));
+    for (const id of models.filter((model) => !served.has(model))) {
+      const model = loaded.get(id) ?? known(id, names);
+      loaded.delete(id);
+      if (model) void pool.unload(model).catch((error: unknown) => log.warn(`${id}: ${messageOf(error)}`));
     }
   }
 
@@ -91,12 +100,7 @@ export function deployer(store: DeploymentStore, { names, pool }: Inference, con
     begin,
     end(deployment) {
       stopWork(deployment);
-      const others = new Set(deployments.all().flatMap(({ models }) => models));
-      for (const id of deployment.models.filter((model) => !others.has(model))) {
-        const model = loaded.get(id) ?? known(id);
-        loaded.delete(id);
-        if (model) void pool.unload(model).catch((error: unknown) => log.warn(`${id}: ${messageOf(error)}`));
-      }
+      letGo(deployment.models);
     },
     async close() {
       const all = [...working.values()];
@@ -104,6 +108,16 @@ export function deployer(store: DeploymentStore, { names, pool }: Inference, con
       await Promise.all(all.map(({ done }) => done));
     },
   };
+}
+
+/** A model that was loaded when it was called, after a restart. */
+function known(id: string, names: Inference["names"]): ServedModel | undefined {
+  try {
+    return names.find(id, { deployed: false });
+  } catch {
+    // Its entity is gone; it leaves memory when others need room.
+    return undefined;
+  }
 }
 
 function idOf({ namespace, name }: EntityKey): string {

@@ -24,13 +24,16 @@ const FIELDS: ListFields = {
   search: ["name", "namespace", "description", "project", "created_at", "updated_at"],
 };
 
-/** What a deployment begins with, and begins again with when its config changes. */
+/** What a deployment begins with, and begins again with where it serves nothing when its config changes. */
 const PENDING = {
   deployed: false,
   models: [],
   status_details: { status: "pending" as const, description: "Model deployment created" },
   url: "",
 };
+
+/** With another config, one that serves a model serves it until the new one is there. */
+const REPLACED = { status_details: { status: "pending" as const, description: "Model deployment changed" } };
 
 /** `/v1/deployment/model-deployments`: pending, then ready or failed with the reason. */
 export function modelDeploymentRoutes(
@@ -75,13 +78,10 @@ export function modelDeploymentRoutes(
     const before = existing(c);
     const { hf_token: _token, models: _models, ...changes } = given(await readAs(c, ModelDeploymentUpdate));
     check(changes);
-    const again = changes.config === undefined ? {} : PENDING;
+    const again = changes.config === undefined ? {} : before.deployed ? REPLACED : PENDING;
     const changed: ModelDeployment = { ...before, ...changes, ...again, updated_at: times.zoned() };
     deployments.put(changed, changed);
-    if (changes.config !== undefined) {
-      deployer.end(before);
-      deployer.begin(changed);
-    }
+    if (changes.config !== undefined) deployer.begin(changed);
     return c.json(changed);
   });
   routes.delete("/:namespace/:name", (c) => {

@@ -23,6 +23,12 @@ async function settle(): Promise<void> {
 /** Deployment Management over models without weights: `local/base` and the trained `me/w@cust-1`. */
 function management({ database = seeded(), broken = [] as string[] } = {}) {
   const loader = fakeLoader({ broken });
+  const { open } = loader;
+  let held: Promise<void> = Promise.resolve();
+  loader.open = async (...asked) => {
+    await held;
+    return await open(...asked);
+  };
   const pool = new ModelPool({ loader, memory_bytes: 1000, max_pending: 10, onCrash: () => undefined });
   const inference = {
     names: new ModelNames(database, { commitOf: (_, revision) => revision }),
@@ -48,6 +54,14 @@ function management({ database = seeded(), broken = [] as string[] } = {}) {
     loader,
     names: inference.names,
     close: deployments.close,
+    /** Lets no model be loaded until it is released. */
+    hold(): () => void {
+      let release = (): void => undefined;
+      held = new Promise((resolve) => {
+        release = resolve;
+      });
+      return release;
+    },
     // biome-ignore lint: tests look into answers of every shape
     async call(method: string, path: string, body?: unknown): Promise<{ status: number; headers: Headers; body: any }> {
       const answer = await app.request(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
@@ -167,6 +181,50 @@ test("a second deployment of the name is a conflict in the words that clients lo
   expect(await call("POST", "/model-deployments", { config: "me/none" })).toMatchObject({
     status: 404,
     body: { detail: "Deployment config me/none not found" },
+  });
+});
+
+test("a deployment with another config serves the old model until the new one is there", async () => {
+  const { call, loader, names, hold } = management();
+  await call("POST", "/model-deployments", { name: "d", config: { model: "me/w" } });
+  await settle();
+  const release = hold();
+  await call("PATCH", "/model-deployments/default/d", { config: { model: "local/base" } });
+  await settle();
+
+  expect((await call("GET", "/model-deployments/default/d")).body).toMatchObject({
+    ...{ models: ["me/w@cust-1"], deployed: true },
+    status_details: { status: "pending", description: "Loading local/base; until then it serves me/w@cust-1" },
+  });
+  expect(names.find("me/w").id).toBe("me/w@cust-1");
+  expect(loader.events).toEqual(["open me/w"]);
+
+  release();
+  await settle();
+  expect(loader.events).toEqual(["open me/w", "open base", "close me/w"]);
+  expect(() => names.find("me/w")).toThrow("it is not deployed");
+});
+
+test("where the new model cannot be loaded the old one stays, and the state says so; asked again, it may come", async () => {
+  const broken = ["base"];
+  const { call, loader, names } = management({ broken });
+  await call("POST", "/model-deployments", { name: "d", config: { model: "me/w" } });
+  await settle();
+  await call("PATCH", "/model-deployments/default/d", { config: { model: "local/base" } });
+  await settle();
+
+  expect((await call("GET", "/model-deployments/default/d")).body).toMatchObject({
+    ...{ models: ["me/w@cust-1"], deployed: true, url: "http://here/nim" },
+    status_details: { status: "failed", description: "base is broken; it still serves me/w@cust-1" },
+  });
+  expect(names.find("me/w").id).toBe("me/w@cust-1");
+  expect(loader.events).toEqual(["open me/w"]);
+
+  broken.length = 0;
+  await call("PATCH", "/model-deployments/default/d", { config: { model: "local/base" } });
+  await settle();
+  expect((await call("GET", "/model-deployments/default/d")).body).toMatchObject({
+    ...{ models: ["local/base"], status_details: { status: "ready" } },
   });
 });
 

@@ -34,6 +34,7 @@ interface Target {
 
 interface Deployment {
   models?: string[];
+  deployed?: boolean;
   status_details: { status: string };
 }
 
@@ -196,7 +197,8 @@ export class ModelNames {
     this.#deployed ??= new Set(
       this.#deployments
         .all()
-        .filter(({ status_details }) => status_details.status !== "failed")
+        // One that failed to change its model serves what it served before.
+        .filter(({ status_details, deployed }) => status_details.status !== "failed" || deployed === true)
         .flatMap(({ models = [] }) => models),
     );
     return this.#deployed.has(id);
