@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
 import { usageError } from "../lib/errors.ts";
-import { exists, writeFileWhole } from "../lib/files.ts";
+import { writeFileWhole } from "../lib/files.ts";
 import { scrubber } from "../lib/scrub.ts";
 import type { RunManifest } from "../records/manifest.ts";
-import { effectiveChanges } from "./effective-changes.ts";
+import { changesSince } from "./effective-changes.ts";
 import type { Parts } from "./parts.ts";
 import { createRunFolder, findUnfinishedRun, openRunFolder, type RunFolder } from "./run-folder.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -94,12 +93,7 @@ async function refuseChanges(parts: Parts, before: RunManifest, now: Asked & { i
   for (const key of new Set([...Object.keys(before.options), ...Object.keys(now.options)])) {
     if (before.options[key] !== now.options[key]) changed.push(`--${key.replaceAll("_", "-")}`);
   }
-  const path = join(parts.output_dir, before.run_id, "config_effective.yml");
-  if (parts.config && (await exists(path))) {
-    // Both through YAML and the scrubber, so that only what a reader of the two files would see counts as a change.
-    const current: unknown = parse(scrubber(parts.secrets)(stringify(parts.config.effective)));
-    changed.push(...effectiveChanges(parse(await readFile(path, "utf8")), current));
-  }
+  changed.push(...(await changesSince(parts, join(parts.output_dir, before.run_id))));
   for (const name of new Set([...Object.keys(before.inputs), ...Object.keys(now.inputs)])) {
     if (before.inputs[name] !== now.inputs[name]) changed.push(name);
   }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import type { RunManifest } from "../../records/manifest.ts";
 import type { EvaluatorSummary } from "../../records/score.ts";
+import { changesSince } from "../effective-changes.ts";
 import { evaluate } from "../evaluate.ts";
 import type { Parts } from "../parts.ts";
 import { findRuns } from "../run-folder.ts";
@@ -63,7 +64,8 @@ async function runOnce(
 ): Promise<Ran | undefined> {
   const output_dir = join(dir, name);
   const [newest] = await findRuns(output_dir);
-  const is_same = newest !== undefined && (await isSame(newest, parts, options));
+  const changed = newest && (await changesSince(parts, join(output_dir, newest.run_id)));
+  const is_same = newest !== undefined && changed !== undefined && (await isSame(newest, changed, parts, options));
   if (
     is_same &&
     newest.status === "completed" &&
@@ -78,7 +80,18 @@ async function runOnce(
   const result = await evaluate(
     { ...parts, output_dir },
     {
-      ...{ command: "measure", version, seed, reps, policy_only, resume: is_same, drain, stop, log, now },
+      ...{
+        command: "measure",
+        version,
+        seed,
+        reps,
+        policy_only,
+        resume: is_same && changed.length === 0,
+        drain,
+        stop,
+        log,
+        now,
+      },
       ...(onTotal && { onTotal }),
       ...(onProgress && { onProgress }),
     },
@@ -88,12 +101,17 @@ async function runOnce(
   return result.stopped ? undefined : { played: examples, failed, scores, run_dir };
 }
 
-/** Whether a run measured the same: with other seeds, examples or repetitions it is no measurement to compare with. */
+/** What decides what a model is measured as; the model's own name is in the first. */
+const DECIDES = /^(llms|functions|ttc_strategies|workflow|eval)(\.|$)/;
+
+/** Whether a run measured the same: with other models, seeds, examples or repetitions it is no measurement to compare with. */
 async function isSame(
   run: RunManifest,
+  changed: readonly string[],
   parts: Parts,
   { seed, reps }: Pick<MeasureOptions, "seed" | "reps">,
 ): Promise<boolean> {
+  if (changed.some((path) => DECIDES.test(path))) return false;
   return run.seed === seed && run.reps === reps && isDeepStrictEqual(run.inputs, await parts.inputs());
 }
 
