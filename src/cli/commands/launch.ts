@@ -2,6 +2,7 @@ import { usageError } from "../../lib/errors.ts";
 import type { CommandRun } from "../command.ts";
 import { oneOf } from "../flags.ts";
 import { runLaunchCollect } from "../launch-collect.ts";
+import { runLaunchTraining } from "../launch-training.ts";
 
 /** What each target has no use for: silence would let a user believe that it was heard. */
 const FOREIGN = {
@@ -22,5 +23,5 @@ export const run: CommandRun = async (input) => {
       fix: "leave it out; see `pairwright launch --help`",
     });
   }
-  return await runLaunchCollect(input, submitter);
+  return on === "collect" ? await runLaunchCollect(input, submitter) : await runLaunchTraining(input, on, submitter);
 };

@@ -50,7 +50,7 @@ export async function launchCollect(options: CollectLaunchOptions): Promise<Coll
     ...before,
   };
   if (before) await rewriteLaunch(dir, plan.files, record);
-  else await writeLaunch(dir, { files: plan.files, record });
+  else await writeLaunch(dir, record, async () => plan.files);
   const { start, next } = plan;
   const files = plan.files.map(({ name }) => join(dir, name));
   const written = { dir, files, start, ...(next !== undefined && { next }), job: null };

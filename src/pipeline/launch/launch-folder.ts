@@ -54,19 +54,15 @@ function partsOf(name: string): [time: string, number: number] {
   return [time, Number(name.slice(time.length + 1) || 1)];
 }
 
-/** Writes a launch's folder, with its record: it is there whole or not at all. `fill` may put more into it. */
+/** Writes a launch's folder, with its record, whole or not at all. `fill` may write into it, and gives the other files. */
 export async function writeLaunch(
   dir: string,
-  {
-    files,
-    record,
-    fill,
-  }: { files: readonly LaunchFile[]; record: LaunchRecord; fill?: (dir: string) => Promise<void> },
+  record: LaunchRecord,
+  fill: (dir: string) => Promise<readonly LaunchFile[]>,
 ): Promise<void> {
   await writeFolderWhole(dir, async (partial) => {
-    for (const file of files) await put(partial, file, (path) => writeFile(path, file.text));
-    await mkdir(join(partial, "logs"), { recursive: true });
-    await fill?.(partial);
+    await mkdir(join(partial, "logs"));
+    for (const file of await fill(partial)) await put(partial, file, (path) => writeFile(path, file.text));
     await writeFile(join(partial, RECORD), textOf(record));
   });
 }

@@ -17,6 +17,8 @@ export interface ConvertOptions {
   formats: NamedFormats;
   /** Calls of tools may be dropped where a row cannot hold them. */
   allow_loss: boolean;
+  /** Which pairs are converted; all of them unless told. */
+  only?: ((pair: ReadPair) => boolean) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -64,9 +66,10 @@ async function real(path: string): Promise<string> {
 }
 
 async function* linesOf(options: ConvertOptions, found: Converted): AsyncGenerator<string> {
-  const { input, to, allow_loss } = options;
+  const { input, to, allow_loss, only } = options;
   const neverScores = to.format.never_holds?.includes("scores") === true;
   for await (const read of readPairs(input, options)) {
+    if (only?.(read.pair) === false) continue;
     found.rows += 1;
     found.from = read.format;
     const pair = to.format.holds_provenance === true ? withProvenance(read) : read.pair;
