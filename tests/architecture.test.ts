@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   datasets: ["registry", "lib", "records"],
   tokens: ["lib", "records"],
   engine: ["tokens", "lib"],
-  training: ["registry", "lib", "records"],
+  training: ["registry", "tokens", "lib", "records"],
   platform: ["training", "engine", "tokens", "lib", "records"],
   config: ["registry", "lib", "records"],
   pipeline: [

@@ -1,0 +1,30 @@
+import { type Message, textOf } from "../../records/message.ts";
+import type { LaunchRow } from "./launch-row.ts";
+
+/**
+ * What of a row does not stand in the text that a chat template made of it: roles of messages whose text is missing, `calls`
+ * for calls of tools, `tools` for the tools themselves. Thoughts are left out by many templates on purpose, and count for
+ * nothing.
+ */
+export function droppedRoles({ prompt, chosen, tools }: LaunchRow, text: string): string[] {
+  if (typeof prompt === "string") return [];
+  const dropped = new Set<string>();
+  for (const message of [...prompt, ...chosen]) {
+    if (!holds(text, spoken(message))) dropped.add(message.role);
+    const calls = message.tool_calls ?? [];
+    if (calls.some((call) => !text.includes(call.function.name))) dropped.add("calls");
+  }
+  if (tools?.some((tool) => !text.includes(tool.function.name))) dropped.add("tools");
+  return [...dropped];
+}
+
+function spoken(message: Message): string {
+  const text = textOf(message);
+  return (message.role === "assistant" ? (text.split("</think>").at(-1) ?? "") : text).trim();
+}
+
+/** As it stands, as a JSON text, or at least every word of it: templates trim, escape and set in frames. */
+function holds(text: string, part: string): boolean {
+  if (text.includes(part) || text.includes(JSON.stringify(part).slice(1, -1))) return true;
+  return (part.match(/[\p{L}\p{N}]{3,}/gu) ?? [part]).every((word) => text.includes(word));
+}

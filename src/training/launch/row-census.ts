@@ -1,0 +1,135 @@
+import { codeOf, messageOf, PairwrightError, usageError } from "../../lib/errors.ts";
+import { badLine, readJsonl } from "../../lib/jsonl.ts";
+import { droppedRoles } from "./dropped-roles.ts";
+import type { LaunchInput } from "./launch-plan.ts";
+import { type LaunchRow, launchRow, READERS } from "./launch-row.ts";
+import type { rowTokens } from "./row-tokens.ts";
+
+/** How many rows, and the first of their lines. */
+export interface Counted {
+  count: number;
+  lines: number[];
+}
+
+/** What a file's rows come to. */
+export interface RowCensus {
+  path: string;
+  rows: number;
+  /** What a trainer would take its loss on. */
+  usable: Counted;
+  /** The prompt alone leaves no room for a reply. */
+  prompt_too_long: Counted;
+  /** A side does not fit: NeMo RL leaves the pair out, TRL cuts the side. */
+  side_too_long: Counted;
+  /** Both sides are the same tokens, perhaps because both were cut. */
+  identical: Counted;
+  /** A side of several messages. */
+  several_messages: Counted;
+  /** What the template leaves out, by role. */
+  dropped: Map<string, Counted>;
+  longest: number;
+}
+
+const NAMED_LINES = 5;
+
+/** Reads a file's rows. Errors: `wrong_dataset_format`, `bad_line`, `dataset_unreadable`, those of the chat template. */
+export async function takeCensus(
+  path: string,
+  input: LaunchInput,
+  tokens: ReturnType<typeof rowTokens> | undefined,
+  signal?: AbortSignal,
+): Promise<RowCensus> {
+  const census = nothing(path);
+  const { dataset_format } = input.options;
+  for await (const { value, line } of rowsOf(path, signal)) {
+    const row = launchRow(value, dataset_format);
+    if ("problem" in row) throw wrongFormat(path, line.number, dataset_format, row.problem);
+    census.rows += 1;
+    if (row.chosen.length > 1 || row.rejected.length > 1) count(census.several_messages, line.number);
+    if (tokens === undefined) count(census.usable, line.number);
+    else look(census, input, row, line.number, tokens);
+  }
+  return census;
+}
+
+function look(
+  census: RowCensus,
+  { target, options }: LaunchInput,
+  row: LaunchRow,
+  line: number,
+  tokens: ReturnType<typeof rowTokens>,
+): void {
+  const { max_length } = options;
+  const { prompt, chosen, rejected, text } = atLine(census.path, line, () => tokens(row));
+  const longest = Math.max(chosen.length, rejected.length);
+  census.longest = Math.max(census.longest, longest);
+  for (const role of droppedRoles(row, text.chosen)) {
+    const counted = census.dropped.get(role) ?? { count: 0, lines: [] };
+    census.dropped.set(role, counted);
+    count(counted, line);
+  }
+  const room = prompt < max_length;
+  const fits = longest <= max_length;
+  if (!room) count(census.prompt_too_long, line);
+  else if (!fits) count(census.side_too_long, line);
+  const cut = target === "trl" ? max_length : longest;
+  if (room && sameIds(chosen.slice(0, cut), rejected.slice(0, cut))) count(census.identical, line);
+  if (target === "trl" ? room : fits) count(census.usable, line);
+}
+
+function sameIds(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((id, index) => id === b[index]);
+}
+
+function nothing(path: string): RowCensus {
+  const none = () => ({ count: 0, lines: [] });
+  return {
+    path,
+    rows: 0,
+    ...{ usable: none(), prompt_too_long: none(), side_too_long: none(), identical: none(), several_messages: none() },
+    dropped: new Map(),
+    longest: 0,
+  };
+}
+
+function count(counted: Counted, line: number): void {
+  counted.count += 1;
+  if (counted.lines.length < NAMED_LINES) counted.lines.push(line);
+}
+
+async function* rowsOf(path: string, signal?: AbortSignal) {
+  try {
+    yield* readJsonl(path, signal);
+  } catch (error) {
+    // The cause of a line that is no JSON quotes the row.
+    if (PairwrightError.is(error)) throw badLine(path, Number(error.where?.split(":").at(-1)), error.what);
+    if (!/^E[A-Z]+$/.test(codeOf(error) ?? "")) throw error;
+    throw usageError({
+      code: "dataset_unreadable",
+      where: path,
+      what: `the file cannot be read (${messageOf(error, 100)})`,
+      fix: "give a file that can be read",
+      cause: error,
+    });
+  }
+}
+
+function wrongFormat(path: string, line: number, format: keyof typeof READERS, problem: string): PairwrightError {
+  return usageError({
+    code: "wrong_dataset_format",
+    where: `${path}:${line}`,
+    what: `this is no row for ${READERS[format]}: ${problem}`,
+    fix: "convert the data set (`pairwright pairs convert --to FORMAT`), or set dataset_format to what it is",
+  });
+}
+
+/** What a template says does not name the row. */
+function atLine<T>(path: string, line: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!PairwrightError.is(error)) throw error;
+    const { code, message, fix, exit_code } = error;
+    throw new PairwrightError({ code, where: `${path}:${line}`, what: message, fix, exit_code });
+  }
+}
