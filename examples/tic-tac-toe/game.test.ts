@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { EMPTY_BOARD, type Move } from "./board.ts";
+import { seededRandom } from "../../src/lib/random.ts";
+import { EMPTY_BOARD, isOver, type Move } from "./board.ts";
 import { type Decide, playGame } from "./game.ts";
 import { gameSetup } from "./game-setup.ts";
 
@@ -63,7 +64,7 @@ test.each([
 
 test("after an opening the right side goes on, and only what was played counts as moves", async () => {
   const row = { trained_player: "O", opening: [[1, 1] as const, [2, 1], [1, 2], [2, 2]] };
-  const { board, trained } = gameSetup("any text", { id: "a", row });
+  const { board, trained } = gameSetup("any text", { id: "a", row }, Math.random);
 
   expect(trained).toBe(-1);
   expect(await playGame(board, trained, { X: script([3, 3]), O: script([2, 3]) })).toMatchObject({
@@ -73,10 +74,30 @@ test("after an opening the right side goes on, and only what was played counts a
   });
 });
 
+test("random plies after an opening leave the game open, and are the same for the same numbers", () => {
+  const random = seededRandom(3);
+  const starts = new Set<string>();
+  const plies: Record<number, number> = { 0: 0, [-1]: 0 };
+  for (let game = 0; game < 300; game += 1) {
+    const row = { trained_player: "X", opening: [[2, 2]], random_plies: game % 7 };
+    const { board } = gameSetup("", { id: "a", row }, random);
+    expect(board[1]?.[1]).toBe(1);
+    plies[board.flat().filter((square) => square !== 0).length - 1 - row.random_plies] += 1;
+    expect(isOver(board)).toBe(false);
+    starts.add(JSON.stringify(board));
+  }
+  expect(starts.size).toBeGreaterThan(150);
+  // Of seven pieces, every next one may end the game: that came once.
+  expect(plies).toEqual({ 0: 299, [-1]: 1 });
+  const row = { trained_player: "O", random_plies: 5 };
+  const again = () => gameSetup("", { id: "a", row }, seededRandom(9));
+  expect(again()).toEqual(again());
+});
+
 test("where a workflow is given only an input, that says which game", () => {
   const none = { id: "input", row: {} };
-  expect(gameSetup("O", none)).toEqual({ trained: -1, board: EMPTY_BOARD });
-  expect(gameSetup({ trained_player: "X", opening: [[2, 2]] }, none).board[1]?.[1]).toBe(1);
+  expect(gameSetup("O", none, Math.random)).toEqual({ trained: -1, board: EMPTY_BOARD });
+  expect(gameSetup({ trained_player: "X", opening: [[2, 2]] }, none, Math.random).board[1]?.[1]).toBe(1);
 });
 
 test.each([
@@ -94,6 +115,7 @@ test.each([
     },
     "`opening[1]`: row 1, column 1 is taken by X",
   ],
+  ["too many random plies", { trained_player: "X", random_plies: 7 }, "`random_plies`"],
   ["half a square", { trained_player: "X", opening: [[1, 1], [2]] }, "`opening[1]"],
   ["words for squares", { trained_player: "X", opening: "centre" }, "`opening`"],
   [
@@ -126,5 +148,5 @@ test.each([
     "`opening[5]`: the game is over",
   ],
 ])("a row with %s is refused, naming example and field", (_, row, field) => {
-  expect(() => gameSetup("Play.", { id: "g7", row })).toThrow(`example "g7": ${field}`);
+  expect(() => gameSetup("Play.", { id: "g7", row }, Math.random)).toThrow(`example "g7": ${field}`);
 });

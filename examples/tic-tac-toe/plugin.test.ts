@@ -75,7 +75,7 @@ test("the data hold 48 games, half for each side, every one a legal start of its
 
   const starts = new Set<string>();
   for (const row of ROWS) {
-    const { board, trained } = gameSetup(row.question, { id: row.id, row });
+    const { board, trained } = gameSetup(row.question, { id: row.id, row }, Math.random);
     expect(isOver(board)).toBe(false);
     expect(symbolOf(trained)).toBe(row.trained_player);
     starts.add(`${row.trained_player} ${JSON.stringify(board)}`);
@@ -84,14 +84,14 @@ test("the data hold 48 games, half for each side, every one a legal start of its
 });
 
 test("no two starts are the same board turned or mirrored, but for the empty one", () => {
-  const boards = ROWS.map((row) => canonical(gameSetup("", { id: row.id, row }).board));
+  const boards = ROWS.map((row) => canonical(gameSetup("", { id: row.id, row }, Math.random).board));
   expect(new Set(boards).size).toBe(47);
 });
 
 test("each answer is how the game ends when both play perfectly", () => {
   const outcomes = { 1: "win", 0: "draw", [-1]: "loss" } as const;
   for (const row of ROWS) {
-    const { board, trained } = gameSetup("", { id: row.id, row });
+    const { board, trained } = gameSetup("", { id: row.id, row }, Math.random);
     expect(row.answer, row.id).toBe(outcomes[verdictOf(board, trained, sideToMove(board)).outcome]);
   }
   expect(new Set(ROWS.map(({ answer }) => answer)).size).toBe(3);

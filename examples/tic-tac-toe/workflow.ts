@@ -22,7 +22,7 @@ export const dpoTicTacToe: Component<"workflow", typeof options> = {
     const opponentDecides = decider(opponent_ttc_move_selector_fn, functionNamed(opponent_ttc_move_selector_fn));
 
     return (input: unknown, context: RunContext): Promise<GameResult> => {
-      const { trained, board } = gameSetup(input, context.example);
+      const { trained, board } = gameSetup(input, context.example, context.random);
       const own: Decide = (request) => trainedDecides(request, context);
       const other: Decide = (request) => opponentDecides(request, context);
       return playGame(board, trained, symbolOf(trained) === "X" ? { X: own, O: other } : { X: other, O: own });
