@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
 import { readFile, realpath } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -7,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../lib/clock.ts";
 import { codeOf, EXIT, PairwrightError } from "../lib/errors.ts";
 import { refuseWhileLocked } from "../lib/lock.ts";
+import { isNamed } from "./config-names.ts";
+import { openPlatformLog, type PlatformLog } from "./platform-log.ts";
 
 export interface EmbeddedPlatformOptions {
   /** The platform's data folder. */
@@ -41,6 +42,7 @@ export async function useEmbeddedPlatform(options: EmbeddedPlatformOptions): Pro
   const { now, sleep } = systemClock;
   let until = now() + START_LIMIT_MS;
   let ended: number | null | undefined;
+  let log: PlatformLog | undefined;
   for (let started = false; ; ) {
     const origin = await originIn(dir);
     const release = origin === undefined ? undefined : await hold(origin, options);
@@ -54,12 +56,12 @@ export async function useEmbeddedPlatform(options: EmbeddedPlatformOptions): Pro
     // One that begins says soon where it is; one that is ending is waited for.
     if (!started && !(await isTaken(dir))) {
       started = true;
-      start(options, (code) => {
+      log = start(options, (code) => {
         ended = code;
         // It ends, too, when another process started one in the same moment, which has yet to say where.
         until = Math.min(until, now() + OTHERS_LIMIT_MS);
       });
-    } else if (now() > until) throw await notStarted(dir, ended);
+    } else if (now() > until) throw notStarted(dir, ended, log);
     await sleep(50, signal);
   }
 }
@@ -132,25 +134,40 @@ function hold(origin: string, { token }: EmbeddedPlatformOptions): Promise<(() =
   });
 }
 
-/** A platform that was there before may have been started with other models. */
-async function checkModels(origin: string, { dir, models, token, signal }: EmbeddedPlatformOptions): Promise<void> {
+/**
+ * A platform that was there before may have been started with other models. A name is as short as for the platform itself,
+ * which has put in what it lacks.
+ */
+async function checkModels(origin: string, options: EmbeddedPlatformOptions): Promise<void> {
+  const { dir, models } = options;
+  if (Object.keys(models).length === 0) return;
+  const known = await configsAt(origin, options);
   for (const [name, folder] of Object.entries(models)) {
-    const path = name.split("/").map(encodeURIComponent).join("/");
-    const answer = await fetch(`${origin}/v1/customization/configs/${path}`, {
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      signal: AbortSignal.any([AbortSignal.timeout(ANSWER_LIMIT_MS), ...(signal ? [signal] : [])]),
-    });
-    const body = (await answer.json().catch(() => undefined)) as { target?: { [field: string]: unknown } } | undefined;
-    const { enabled, model_path } = body?.target ?? {};
-    if (answer.ok && enabled !== false && (await isSameFolder(model_path, folder))) continue;
+    const named = known.filter(({ full_name, enabled }) => enabled && isNamed(full_name, name));
+    const same = await Promise.all(named.map(({ model_path }) => isSameFolder(model_path, folder)));
+    if (same.includes(true)) continue;
+    const there = known.map(({ full_name }) => full_name).join(", ");
     throw new PairwrightError({
       code: "platform_lacks_model",
       where: `platform.models.${name}`,
-      what: `the platform that runs on ${dir} was started without this model, or with another folder for it`,
+      what: `the platform that runs on ${dir} was started without this model, or with another folder for it; it has ${there || "no models"}`,
       fix: `stop it, so that one with all models is started; or start it with --models ${name}=${folder}`,
       exit_code: EXIT.usage,
     });
   }
+}
+
+/** The platform's customization configs: `ns/name@version+machine`, and what of their targets counts. */
+async function configsAt(origin: string, { token, signal }: EmbeddedPlatformOptions) {
+  const answer = await fetch(`${origin}/v1/customization/configs?page_size=1000`, {
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    signal: AbortSignal.any([AbortSignal.timeout(ANSWER_LIMIT_MS), ...(signal ? [signal] : [])]),
+  });
+  const { data = [] } = (await answer.json()) as { data?: { [field: string]: unknown }[] };
+  return data.map(({ namespace, name, target }) => {
+    const { enabled, model_path } = (target ?? {}) as { [field: string]: unknown };
+    return { full_name: `${namespace}/${name}`, enabled: enabled !== false, model_path };
+  });
 }
 
 async function isSameFolder(one: unknown, other: string): Promise<boolean> {
@@ -160,9 +177,8 @@ async function isSameFolder(one: unknown, other: string): Promise<boolean> {
 }
 
 /** Starts a platform that outlives this process while others use it. What it says goes to `platform.log`. */
-function start({ dir, models }: EmbeddedPlatformOptions, onExit: (code: number | null) => void): void {
-  mkdirSync(dir, { recursive: true });
-  const log = openSync(join(dir, "platform.log"), "w");
+function start({ dir, models }: EmbeddedPlatformOptions, onExit: (code: number | null) => void): PlatformLog {
+  const log = openPlatformLog(dir);
   const built = import.meta.url.endsWith(".js");
   const program = fileURLToPath(new URL(built ? "../cli/main.js" : "../cli/main.ts", import.meta.url));
   const flags = Object.entries(models).flatMap(([name, folder]) => ["--models", `${name}=${folder}`]);
@@ -172,23 +188,22 @@ function start({ dir, models }: EmbeddedPlatformOptions, onExit: (code: number |
       ...(built ? [] : ["--import", import.meta.resolve("jiti/register")]),
       ...[program, "platform", "start", "--data", dir, "--until-unused", ...flags],
     ],
-    { detached: true, stdio: ["ignore", log, log] },
+    { detached: true, stdio: ["ignore", log.fd, log.fd] },
   );
-  closeSync(log);
+  log.close();
   child.once("error", () => onExit(EXIT.internal));
   child.once("exit", onExit);
   child.unref();
+  return log;
 }
 
-async function notStarted(dir: string, code: number | null | undefined): Promise<PairwrightError> {
-  const file = join(dir, "platform.log");
-  const text = await readFile(file, "utf8").catch(() => "");
-  const said = text.trim().split("\n").slice(-5).join("\n");
+function notStarted(dir: string, code: number | null | undefined, log: PlatformLog | undefined): PairwrightError {
+  const said = log?.said().split("\n").slice(-5).join("\n") ?? "";
   return new PairwrightError({
     code: "platform_not_started",
     where: dir,
     what: `the embedded platform ${code === undefined ? "did not answer in time" : `ended with ${code}`}${said === "" ? "" : `: ${said}`}`,
-    fix: `see ${file}, or start it yourself: pairwright platform start`,
+    fix: `see ${join(dir, "platform.log")}, or start it yourself: pairwright platform start`,
     exit_code: EXIT.unreachable,
   });
 }

@@ -1,5 +1,6 @@
 import { didYouMean } from "../../lib/suggest.ts";
 import type { BackendCheck } from "../../registry/training-backend.ts";
+import { isNamed } from "../config-names.ts";
 import { failed, ok, skipped } from "./check.ts";
 import { roomIn } from "./machine.ts";
 
@@ -89,12 +90,6 @@ async function allModels({ models, readModels }: EmbeddedPlatform): Promise<Mode
   if (entries.length === 0) return readModels();
   const read = entries.map(([name, dir]) => readModels(`${name}=${dir}`).catch((): ModelFolder[] => []));
   return (await Promise.all(read)).flat();
-}
-
-/** A name without namespace, version or machine is enough. */
-function isNamed(name: string, wanted: string): boolean {
-  const bare = name.slice(name.indexOf("/") + 1);
-  return [name, bare].some((one) => one === wanted || one.startsWith(`${wanted}@`) || one.startsWith(`${wanted}+`));
 }
 
 function lacking(config: string, all: readonly ModelFolder[]): string {
