@@ -81,12 +81,16 @@ function platformOpener({ connects, findPlatform, terminal }: LoadRequest, env: 
   if (findPlatform === undefined) return undefined;
   return async (asked: Parameters<OpenPlatform>[0]) => {
     const origin = await findPlatform(asked);
-    return origin === undefined ? USUAL_ADDRESS : addressOf(origin);
+    return origin === undefined ? USUAL_ADDRESS : addressOf(origin, tokenIn(env));
   };
 }
 
-function addressOf(origin: string): PlatformAddress {
-  return { entity_host: origin, datastore_host: origin, nim_url: `${origin}/nim/v1` };
+function addressOf(origin: string, token: string | undefined): PlatformAddress {
+  return { entity_host: origin, datastore_host: origin, nim_url: `${origin}/nim/v1`, token };
+}
+
+function tokenIn({ PAIRWRIGHT_PLATFORM_TOKEN }: Record<string, string | undefined>): string | undefined {
+  return PAIRWRIGHT_PLATFORM_TOKEN?.trim() || undefined;
 }
 
 /** The platform of this machine. It is used until this process ends, however it does. */
@@ -96,10 +100,10 @@ async function openPlatform(
   terminal: Terminal,
 ): Promise<PlatformAddress> {
   const { useEmbeddedPlatform } = await import("../pipeline/embedded-platform.ts");
-  const token = env.PAIRWRIGHT_PLATFORM_TOKEN || undefined;
+  const token = tokenIn(env);
   const { origin, started } = await useEmbeddedPlatform({ dir: dataDir("pairwright", env), models, token });
   terminal.info(`platform: ${origin}${started ? ", started for this command" : ", which runs already"}`);
-  return addressOf(origin);
+  return addressOf(origin, token);
 }
 
 /** The built-in components and those of `--plugin`. */

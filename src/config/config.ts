@@ -47,6 +47,8 @@ export interface Config {
   platform?: Platform;
   /** Where trained models are served: `CUSTOMIZER_NIM_URL`, which is the platform's where there is one. */
   nim_url?: string;
+  /** What the platform there asks for. */
+  platform_token?: string;
   /** Addresses of the file that the platform's took the place of. */
   replaced: Replacement[];
   plugins: LoadedPlugin[];

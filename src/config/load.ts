@@ -53,7 +53,7 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Co
 
   applyOverrides(root, options.overrides ?? [], cwd, faults);
   const used = new Set<string>([...options.uses, "plugins"]);
-  const { env, replaced } = await platformOf(root, options, { env: options.env, secrets, faults });
+  const { env, replaced, token } = await platformOf(root, options, { env: options.env, secrets, faults });
   expandVariables(root, (section) => used.has(section), { env, secrets, faults });
   collectSecrets(root, secrets);
   await readTextFiles(root, faults);
@@ -74,15 +74,17 @@ export async function loadConfig(file: string, options: LoadOptions): Promise<Co
     );
   }
   const nim_url = env.CUSTOMIZER_NIM_URL;
-  return { ...assembled(layers, checked, plugins, secrets), replaced, ...(nim_url && { nim_url }) };
+  const served = { ...(nim_url && { nim_url }), ...(token && { platform_token: token }) };
+  return { ...assembled(layers, checked, plugins, secrets), replaced, ...served };
 }
 
 /** The environment with the platform's address in it, and what the address replaced, where the file asks for a platform. */
 async function platformOf(root: MapNode, { openPlatform }: LoadOptions, expansion: Expansion) {
   const asked = platformAsked(root, expansion);
-  if (asked === undefined) return { env: expansion.env, replaced: [] };
+  if (asked === undefined) return { env: expansion.env, replaced: [], token: undefined };
   const address = openPlatform ? await openPlatform(asked) : USUAL_ADDRESS;
-  return { env: withAddress(expansion.env, address), replaced: pointAt(root, asked, address) };
+  const { token } = address;
+  return { env: withAddress(expansion.env, address), replaced: pointAt(root, asked, address), token };
 }
 
 function collectSecrets(root: MapNode, secrets: Secrets): void {

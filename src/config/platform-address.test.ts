@@ -50,6 +50,24 @@ test("the platform is opened before variables are expanded, and takes the place 
   ]);
 });
 
+test("what a guarded platform asks for is sent to it alone, and where the file gives no key of its own", async () => {
+  const token = "token-0123456789";
+  const text = `${FILE}    hf_token: ""\n`;
+  const config = await load(text, { openPlatform: async () => ({ ...ADDRESS, token }) });
+  const keyOf = (name: string) => config.llms[name]?.options.api_key;
+
+  expect(config.trainer_adapters.adapter?.options).toMatchObject({ api_key: token, hf_token: token });
+  expect([keyOf("mine"), keyOf("other"), keyOf("named")]).toEqual([token, undefined, token]);
+  expect(config.platform_token).toBe(token);
+  expect(JSON.stringify(config.effective)).not.toContain(token);
+  expect(config.secrets).toContain(token);
+
+  const given = await load(`${FILE}    hf_token: mine-0123456789\n`, {
+    openPlatform: async () => ({ ...ADDRESS, token }),
+  });
+  expect(given.trainer_adapters.adapter?.options).toMatchObject({ api_key: token, hf_token: "mine-0123456789" });
+});
+
 test("a platform on the same machine is asked five times a second, unless told otherwise", async () => {
   const openPlatform: OpenPlatform = async () => ADDRESS;
   const polled = async (text: string) =>

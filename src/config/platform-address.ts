@@ -20,6 +20,8 @@ export interface PlatformAddress {
   datastore_host: string;
   /** Ends in `/v1`: the base URL of an OpenAI client. */
   nim_url: string;
+  /** What a guarded platform asks for: sent to it wherever the file gives no key. */
+  token?: string | undefined;
 }
 
 /** Finds or starts the platform that a configuration asks for. `models`: name -> absolute folder. */
@@ -37,7 +39,7 @@ const VARIABLES = {
   entity_host: "CUSTOMIZER_HOST",
   datastore_host: "DATASTORE_HOST",
   nim_url: "CUSTOMIZER_NIM_URL",
-} as const satisfies Record<keyof PlatformAddress, string>;
+} as const satisfies Record<Exclude<keyof PlatformAddress, "token">, string>;
 type Part = keyof typeof VARIABLES;
 const PARTS = Object.keys(VARIABLES) as Part[];
 const ONLY_A_VARIABLE = /^\$\{([A-Z_]+)(?::-[^}]*)?\}$/;
@@ -89,30 +91,43 @@ export function pointAt(root: MapNode, { serves }: Platform, address: PlatformAd
       if (nodeAt(node, [host]) !== undefined) places.push([["trainer_adapters", name, host], host]);
     }
     pollOften(node);
+    if (typeOf(node) === NEMO) for (const key of ["api_key", "hf_token"]) setToken(node, key, address);
   }
   for (const name of serves) {
     if (nodeAt(root, ["llms", name])?.kind === "map") places.push([["llms", name, "base_url"], "nim_url"]);
   }
   const replaced = places.flatMap(([path, part]) => replace(root, path, part, address));
   const llms = nodeAt(root, ["llms"]);
-  for (const [, { node }] of llms?.kind === "map" ? llms.entries : []) mergeCalls(node, address);
+  for (const [, { node }] of llms?.kind === "map" ? llms.entries : []) {
+    if (!isServed(node, address)) continue;
+    setToken(node, "api_key", address);
+    // The platform draws each choice of a merged request as it would draw a reply of its own.
+    setUnlessTold(node, "merge_calls", true);
+  }
   return replaced;
 }
 
 /** On the same machine a job may last seconds, and asking costs next to nothing. */
 const POLL_SECONDS = 0.2;
 
+const NEMO = "nemo_customizer_trainer_adapter";
+
 function pollOften(adapter: Node): void {
-  if (typeOf(adapter) === "nemo_customizer_trainer_adapter")
-    setUnlessTold(adapter, "poll_interval_seconds", POLL_SECONDS);
+  if (typeOf(adapter) === NEMO) setUnlessTold(adapter, "poll_interval_seconds", POLL_SECONDS);
 }
 
-/** The platform draws each choice of a merged request as it would draw a reply of its own. */
-function mergeCalls(llm: Node, { nim_url }: PlatformAddress): void {
+function isServed(llm: Node, { nim_url }: PlatformAddress): boolean {
   const type = typeOf(llm);
   const url = nodeAt(llm, ["base_url"]);
-  if ((type !== "openai" && type !== "nim") || url?.kind !== "scalar" || url.text !== nim_url) return;
-  setUnlessTold(llm, "merge_calls", true);
+  return (type === "openai" || type === "nim") && url?.kind === "scalar" && url.text === nim_url;
+}
+
+/** A key of another service from the environment would be refused, and is none of the platform's business. */
+function setToken(component: Node, key: string, { token }: PlatformAddress): void {
+  if (component.kind !== "map" || token === undefined) return;
+  const told = component.entries.get(key)?.node;
+  if (told?.kind === "scalar" && told.text === "") component.entries.delete(key);
+  setUnlessTold(component, key, token);
 }
 
 function typeOf(component: Node): unknown {
@@ -120,7 +135,7 @@ function typeOf(component: Node): unknown {
   return type?.kind === "scalar" ? type.value : undefined;
 }
 
-function setUnlessTold(component: Node, key: string, value: number | boolean): void {
+function setUnlessTold(component: Node, key: string, value: string | number | boolean): void {
   if (component.kind !== "map" || component.entries.has(key)) return;
   const { place } = component;
   const said = { value, text: String(value), plain: true, retypable: false, unexpanded: false };

@@ -125,6 +125,7 @@ test("a commit holds the files in base64, and a validation file that is not want
 test.each([
   ["hf_token before HF_TOKEN", { hf_token: HF }, { NGC_API_KEY: NGC, HF_TOKEN: "other" }, NGC, HF],
   ["HF_TOKEN where hf_token is empty", {}, { NGC_API_KEY: NGC, HF_TOKEN: HF }, NGC, HF],
+  ["api_key before NGC_API_KEY", { api_key: NGC }, { NGC_API_KEY: "other", HF_TOKEN: HF }, NGC, HF],
   ["no header for an empty key", { hf_token: "" }, { NGC_API_KEY: " ", HF_TOKEN: "" }, undefined, undefined],
 ])("keys: %s", async (_name, options, env, platform_key, hub_key) => {
   const {
@@ -152,7 +153,7 @@ test("a refused key is told by the variable that holds it, and never shown, thou
     { env: { NGC_API_KEY: NGC } },
   );
   const error = await errorOf(submit());
-  expect(error).toMatchObject({ code: "platform_key_refused", exit_code: 2, fix: "set NGC_API_KEY" });
+  expect(error).toMatchObject({ code: "platform_key_refused", exit_code: 2, fix: "set NGC_API_KEY or api_key" });
   expect(JSON.stringify(error) + error.message).not.toContain(NGC);
 });
 

@@ -13,16 +13,16 @@ import { uploadDataset } from "./nemo-upload.ts";
 
 /**
  * NeMo Microservices v1: data sets go to the Datastore and the Entity Store, jobs to the Customizer, models to Deployment
- * Management. The services of `entity_host` get NGC_API_KEY, the data store `hf_token` or else HF_TOKEN.
+ * Management. The services of `entity_host` get `api_key` or else NGC_API_KEY, the data store `hf_token` or else HF_TOKEN.
  */
 export function nemoCustomizerBackend(
   options: NemoCustomizerTrainerAdapterOptions,
   { env, clock, timeout_ms }: AdapterSurroundings,
 ): TrainingBackend {
-  const { entity_host, datastore_host, hf_token, namespace } = options;
+  const { entity_host, datastore_host, api_key, hf_token, namespace } = options;
   const platform = createService({
     ...{ name: "NeMo Customizer", base_url: entity_host, clock, timeout_ms },
-    ...{ token: env.NGC_API_KEY?.trim() ?? "", token_name: "NGC_API_KEY" },
+    ...{ token: api_key.trim() || (env.NGC_API_KEY?.trim() ?? ""), token_name: "NGC_API_KEY or api_key" },
   });
   const datastore = createService({
     ...{ name: "NeMo Datastore", base_url: datastore_host, clock, timeout_ms },

@@ -33,6 +33,10 @@ const DeploymentConfig = z.strictObject({
 export const NemoCustomizerTrainerAdapterOptions = z.strictObject({
   entity_host: z.string().min(1).describe("base URL of the entity store"),
   datastore_host: z.string().min(1).describe("base URL of the data store"),
+  api_key: z
+    .string()
+    .default("")
+    .meta({ secret: true, description: "key for the services of entity_host; empty: NGC_API_KEY" }),
   hf_token: z.string().default("").meta({ secret: true, description: "token for the data store; empty: HF_TOKEN" }),
   namespace: z.string().min(1).describe("where data sets, models and deployments are filed"),
   dataset_name: z.string().min(1).default("nat-dpo"),

@@ -90,6 +90,7 @@ function adapterOptions() {
   return z.strictObject({
     entity_host: z.url(),
     datastore_host: z.url(),
+    api_key: z.string().default(""),
     hf_token: z.string().default(""),
     namespace: z.string(),
     dataset_name: z.string().default("nat-dpo"),

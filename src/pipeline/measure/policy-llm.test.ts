@@ -43,3 +43,12 @@ test("another model takes the place of an llm's, and nothing else changes", () =
   expect(before.effective).toEqual({ llms: TWO });
   expect(withModel(before, "policy", { model_name: "x" }).llms.policy?.options.base_url).toBe("http://one");
 });
+
+test("where the model moves to a guarded platform, that one gets its token and not the key of the server before", () => {
+  const llms = { policy: { model_name: "a", base_url: "http://one", api_key: "of-one" } };
+  const moved = withModel(config(llms, { platform_token: "t" }), "policy", { model_name: "b", base_url: "http://nim" });
+  expect(moved.llms.policy?.options.api_key).toBe("t");
+
+  const stays = withModel(config(llms, { platform_token: "t" }), "policy", { model_name: "b", base_url: "http://one" });
+  expect(stays.llms.policy?.options.api_key).toBe("of-one");
+});

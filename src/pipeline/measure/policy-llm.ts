@@ -35,7 +35,14 @@ export function withModel(
   const part = config.llms[llm];
   if (part === undefined) throw new RangeError(`there is no llm ${llm}`);
   const base_url = model.base_url ?? part.options.base_url;
-  const options = { ...part.options, model_name: model.model_name, ...(base_url !== undefined && { base_url }) };
+  const { platform_token } = config;
+  // A key of another server is nothing for the platform.
+  const moves = base_url !== part.options.base_url && platform_token !== undefined;
+  const options = {
+    ...{ ...part.options, model_name: model.model_name },
+    ...(base_url !== undefined && { base_url }),
+    ...(moves && { api_key: platform_token }),
+  };
   const effective = structuredClone(config.effective);
   const shown = (effective.llms as Record<string, Record<string, unknown>>)[llm];
   if (shown !== undefined) shown.model_name = model.model_name;
