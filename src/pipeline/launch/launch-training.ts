@@ -16,6 +16,7 @@ import type {
   TrainingProgress,
 } from "../../training/launch/launch-plan.ts";
 import { planLaunch } from "../../training/launch/plan-launch.ts";
+import { preflight, refuseFailed } from "../../training/launch/preflight.ts";
 import type { NamedFormats } from "../pairs/read-pairs.ts";
 import type { PairSource } from "./find-pairs.ts";
 import { type LaunchRecord, newLaunchDir, rewriteLaunch, writeLaunch } from "./launch-folder.ts";
@@ -73,7 +74,8 @@ export async function launchTraining(options: LaunchTrainingOptions): Promise<La
   const dir = await newLaunchDir(output_dir, options.now());
   const record = recordOf(options);
   const written = await writeAll(dir, options, record);
-  const { plan } = written;
+  const { plan, findings } = written;
+  for (const { status, detail } of findings) if (status === "warning" || status === "unknown") log.warn(detail);
   for (const warning of plan.warnings) log.warn(warning);
   const result = resultOf(dir, written, submitter);
   if (submitter === undefined || dry_run) return result;
@@ -94,10 +96,6 @@ interface Written {
   data: TrainingData;
 }
 
-async function look(_input: LaunchInput): Promise<readonly LaunchFinding[]> {
-  return [];
-}
-
 function recordOf({ trainer, machine, source, version, now }: LaunchTrainingOptions): LaunchRecord {
   return {
     ...{ on: trainer.target, pairwright_version: version, created_at: new Date(now()).toISOString(), job: null },
@@ -112,7 +110,8 @@ async function writeAll(dir: string, options: LaunchTrainingOptions, record: Lau
     const to = trainer.options.dataset_format;
     const data = await writeTrainingData(join(partial, "data"), { source, formats, to, signal: drain });
     // Written here, and read there once this folder has its name.
-    const findings = await look(inputOf(dir, data.files, options));
+    const findings = await preflight(inputOf(dir, data.files, options), drain);
+    refuseFailed(findings);
     const plan = planLaunch(inputOf(dir, below(join(dir, "data"), data.files), options));
     refuseStart(plan, options);
     refuseSecrets(plan, options.secrets);

@@ -3,6 +3,7 @@ import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
+import { codeOf } from "../../lib/errors.ts";
 
 export interface ProcessOptions {
   argv: readonly string[];
@@ -12,7 +13,7 @@ export interface ProcessOptions {
   log: string;
   /** Asks it to end, as Ctrl-C does. */
   drain: AbortSignal;
-  /** Asks again; a process that is still there after a while is killed, and so is whatever it has started. */
+  /** Asks again; what is still there after a while is killed. */
   stop: AbortSignal;
   onLine: (line: string, stream: "stdout" | "stderr") => void;
 }
@@ -37,21 +38,26 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessEnd> {
     ...{ cwd, env: env as NodeJS.ProcessEnv, detached: true },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  /** To the whole group, which may outlive its first process. */
   const send = (signal: NodeJS.Signals) => {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     try {
-      process.kill(-child.pid, signal);
-    } catch {
-      // It ended just now.
+      if (child.pid !== undefined) process.kill(-child.pid, signal);
+    } catch (error) {
+      if (codeOf(error) !== "ESRCH") throw error;
     }
   };
   let patience: NodeJS.Timeout | undefined;
   const ask = () => send("SIGINT");
+  const kill = () => send("SIGKILL");
   const insist = () => {
     send("SIGINT");
-    patience = setTimeout(() => send("SIGKILL"), PATIENCE_MS);
+    patience ??= setTimeout(kill, PATIENCE_MS);
   };
-  const kill = () => send("SIGKILL");
+  /** What it has started and left behind keeps its output open. */
+  const clear = () => {
+    if (drain.aborted) kill();
+    else patience ??= setTimeout(kill, PATIENCE_MS);
+  };
   drain.addEventListener("abort", ask, { once: true });
   stop.addEventListener("abort", insist, { once: true });
   process.once("exit", kill);
@@ -64,6 +70,7 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessEnd> {
     }
     const end = await new Promise<ProcessEnd>((resolve, reject) => {
       child.once("error", reject);
+      child.once("exit", clear);
       child.once("close", (code, signal) => resolve({ code, signal }));
       if (drain.aborted) ask();
       if (stop.aborted) insist();

@@ -18,7 +18,7 @@ export async function oddFolder(): Promise<{ dir: string } & AsyncDisposable> {
 export async function toolFolder(dir: string, tools: Readonly<Record<string, string>> = {}) {
   const bin = join(dir, "bin");
   await mkdir(bin, { recursive: true });
-  for (const name of ["sh", "cat", "grep", "mkdir", "rm", "flock", "sleep"]) {
+  for (const name of ["sh", "cat", "grep", "mkdir", "rm", "flock", "sleep", "cp", "bash"]) {
     const path = (await hasTool(`/usr/bin/${name}`, {})) ? `/usr/bin/${name}` : `/bin/${name}`;
     await symlink(path, join(bin, name));
   }
