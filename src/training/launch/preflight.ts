@@ -76,7 +76,7 @@ function metricFinding({ target, options }: LaunchInput): LaunchFinding {
   return failed(
     "checkpoint_metric",
     "metric_unknown",
-    `${NAMES[target]} has no metric ${JSON.stringify(metric)}${like}, and would stop when it writes its first checkpoint`,
+    `${NAMES[target]} has no metric ${JSON.stringify(metric)}, and would stop at its first checkpoint.${like}`,
   );
 }
 

@@ -73,7 +73,7 @@ function optimiserArguments(settings: Optimisation): Record<string, unknown> {
   };
 }
 
-function schedulerArguments({ schedule, learning_rate, min_learning_rate }: Optimisation): Record<string, unknown> {
+function schedulerArguments({ schedule, min_learning_rate }: Optimisation): Record<string, unknown> {
   switch (schedule) {
     case "constant":
       return { lr_scheduler_type: "constant_with_warmup" };
@@ -82,10 +82,7 @@ function schedulerArguments({ schedule, learning_rate, min_learning_rate }: Opti
         ? { lr_scheduler_type: "linear" }
         : { lr_scheduler_type: "polynomial", lr_scheduler_kwargs: { lr_end: min_learning_rate, power: 1 } };
     case "cosine":
-      return {
-        lr_scheduler_type: "cosine_with_min_lr",
-        lr_scheduler_kwargs: { min_lr_rate: min_learning_rate / learning_rate },
-      };
+      return { lr_scheduler_type: "cosine_with_min_lr", lr_scheduler_kwargs: { min_lr: min_learning_rate } };
   }
 }
 
