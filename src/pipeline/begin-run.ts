@@ -36,6 +36,7 @@ export async function beginRun(parts: Parts, options: RunOptions, examples: numb
     node_version: process.versions.node,
     started_at: new Date(options.now()).toISOString(),
     ...asked,
+    ...(options.round !== undefined && { round: options.round }),
     ...(options.plan && { plan: options.plan }),
     inputs,
     outputs: {},

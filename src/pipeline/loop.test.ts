@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RunManifest } from "../records/manifest.ts";
-import type { RoundRecord } from "./loop/loop-record.ts";
+import { finishedRound } from "./loop/finished-round.ts";
+import { NO_ROUNDS, type RoundRecord, writeLoop } from "./loop/loop-record.ts";
 import { isCutShort, roundUnderWay } from "./loop.ts";
 import { createRunFolder } from "./run-folder.ts";
 
@@ -13,12 +14,20 @@ beforeEach(async () => {
 });
 afterEach(() => rm(output_dir, { recursive: true }));
 
-async function run(started_at: string, failed: number, status: RunManifest["status"] = "completed") {
+async function run(
+  started_at: string,
+  failed: number,
+  status: RunManifest["status"] = "completed",
+  more: Partial<RunManifest> = {},
+) {
   const folder = await createRunFolder(output_dir, {
     ...{ command: "finetune", status, pairwright_version: "0", node_version: "20", started_at },
     ...{ seed: 0, reps: 1, options: {}, policy_only: false, inputs: {}, outputs: {}, asked: { examples: 2 } },
     ...{ got: { completed: 2 - failed, failed }, missing: {}, counts: {}, notes: [] },
+    ...more,
   });
+  await mkdir(folder.path("dataset"));
+  await writeFile(folder.path("dataset/manifest.json"), JSON.stringify({ pairs: 7, training: 6, validation: 1 }));
   await folder.close();
   return folder.manifest.run_id;
 }
@@ -39,4 +48,28 @@ test("a round without pairs ends the rounds only where every example was played"
   expect(isCutShort({ completed: 4, failed: 0 })).toBe(false);
   expect(isCutShort({ completed: 3, failed: 1 })).toBe(true);
   expect(isCutShort({ completed: 0, failed: 0 })).toBe(true);
+});
+
+test("a round that was over when the process was killed is not played again, unless a record has it", async () => {
+  const at = (hour: number) => ({
+    started_at: `2026-01-01T${hour}:00:00.000Z`,
+    of: { output_dir, command: "finetune" },
+  });
+  const first = await run(at(10).started_at, 0, "completed", { round: 1, finished_at: "2026-01-01T10:00:09.000Z" });
+  const found = await finishedRound(1, at(10).of);
+  expect(found).toMatchObject({ run_dir: join(output_dir, first), seconds: 9, completed: 2, pairs: { pairs: 7 } });
+  expect(await finishedRound(2, at(10).of)).toBeUndefined();
+
+  await writeLoop(output_dir, { ...NO_ROUNDS, rounds: [{ run_id: first } as RoundRecord] });
+  await rename(join(output_dir, "loop.json"), join(output_dir, `loop-${first}.json`));
+  expect(await finishedRound(1, at(10).of)).toBeUndefined();
+
+  await run(at(11).started_at, 0, "completed", { round: 1 });
+  expect(await finishedRound(1, at(11).of)).toMatchObject({ completed: 2 });
+  // What is under way is gone on with, and what is left of it is played.
+  await run(at(12).started_at, 0, "interrupted", { round: 1 });
+  expect(await finishedRound(1, at(12).of)).toBeUndefined();
+  // Without a job, examples that failed are played first.
+  await run(at(13).started_at, 1, "completed", { round: 1 });
+  expect(await finishedRound(1, at(13).of)).toBeUndefined();
 });

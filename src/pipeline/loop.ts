@@ -7,6 +7,7 @@ import { chooseHeldOut } from "./finetune/held-out.ts";
 import { type Measuring, planOf, refuseOtherPlan } from "./finetune/measuring.ts";
 import { type FinetuneOptions, type FinetuneResult, finetuneLocked, lockOutput } from "./finetune.ts";
 import { lastResult } from "./loop/finish-loop.ts";
+import { finishedRound } from "./loop/finished-round.ts";
 import { type Champion, type LoopRecord, putAside, type RoundRecord, readLoop, writeLoop } from "./loop/loop-record.ts";
 import { retireRounds, serveAgain } from "./loop/round-deployments.ts";
 import { figureOf } from "./measure/figure-of.ts";
@@ -56,8 +57,7 @@ export async function loop(options: LoopOptions): Promise<LoopResult> {
     }
     for (let round = record.rounds.length + 1; round <= rounds.count && record.ended === null; round += 1) {
       log.info(`round ${round} of ${rounds.count}`);
-      const resume = last === undefined ? await roundUnderWay(record, options) : false;
-      last = await playRound(round, record, { ...options, resume });
+      last = await lastOf(round, record, { ...options, resume: last === undefined && (options.resume ?? false) });
       if (last.fault || last.stopped || isCutShort(last)) return { record, last, over: false };
       record = added(record, round, last, options);
       await writeLoop(output_dir, record);
@@ -71,6 +71,13 @@ export async function loop(options: LoopOptions): Promise<LoopResult> {
   } finally {
     await lock.release();
   }
+}
+
+/** What a round comes to: one that was over when an earlier process was killed is not played again. */
+async function lastOf(round: number, record: LoopRecord, options: LoopOptions): Promise<FinetuneResult> {
+  const { output_dir, resume, command } = options;
+  const over = resume ? await finishedRound(round, { output_dir, command }) : undefined;
+  return over ?? (await playRound(round, record, { ...options, resume: await roundUnderWay(record, options) }));
 }
 
 /**
@@ -119,6 +126,7 @@ async function playRound(round: number, record: LoopRecord, options: LoopOptions
     return await finetuneLocked(parts, {
       ...options,
       training,
+      round,
       // Other games each round; what is measured on stays the same.
       seed: round === 1 ? seed : hash31("round", seed, round),
       measuring: { ...measuring, model: latest ?? measuring.model },

@@ -39,7 +39,8 @@ export interface RunOptions {
   skip_completed_entries?: boolean;
   /** Folders of earlier runs whose candidates make pairs beside those of this run. */
   replay?: readonly string[] | undefined;
-  /** Goes into the manifest before anything is played. */
+  /** These go into the manifest before anything is played. */
+  round?: number | undefined;
   plan?: RunManifest["plan"];
   /** As typed, without anything secret; a run is not resumed with another. */
   endpoint?: string | undefined;

@@ -26,6 +26,8 @@ export const RunManifest = z.strictObject({
   /** Flags that decide what a record holds: where the workflow ran, which part of its result was kept. */
   options: z.record(z.string(), z.union([z.string(), z.boolean()])).default({}),
   shard: z.strictObject({ index: z.int().positive(), of: z.int().positive() }).optional(),
+  /** Of several rounds in one output folder: which. */
+  round: z.int().positive().optional(),
   /** How a trained model is judged: settled before anything is collected. */
   plan: z
     .strictObject({

@@ -7,7 +7,7 @@ import { DATASET_MANIFEST, type PairsSummary } from "../pairs/build-pairs.ts";
 import type { RunFolder } from "../run-folder.ts";
 
 /** What collecting into this folder came to, from its files: when a training goes on, nothing is collected again. */
-export async function storedResult(folder: RunFolder): Promise<CollectResult> {
+export async function storedResult(folder: Pick<RunFolder, "dir" | "manifest" | "path">): Promise<CollectResult> {
   const { asked, got, scores, usage } = folder.manifest;
   return {
     run_dir: folder.dir,
@@ -24,7 +24,7 @@ export async function storedResult(folder: RunFolder): Promise<CollectResult> {
   };
 }
 
-async function storedPairs(folder: RunFolder): Promise<PairsSummary> {
+async function storedPairs(folder: Pick<RunFolder, "dir" | "path">): Promise<PairsSummary> {
   const path = folder.path(DATASET_MANIFEST);
   if (!(await exists(path))) {
     throw usageError({
