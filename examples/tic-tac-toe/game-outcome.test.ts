@@ -36,6 +36,54 @@ test.each([
   expect(evaluation.metrics).toMatchObject({ ...rates, average_game_length: 7, forfeit_rate: 0, legal_rate: null });
 });
 
+const played = (moves: [PlayerSymbol, number, number][], more: Partial<GameResult> = {}) => {
+  const board = [0, 1, 2].map(() => [0, 0, 0]);
+  for (const [player, row, col] of moves) board[row - 1]![col - 1] = player === "X" ? 1 : -1;
+  for (const [row, col, cell] of (more as { before?: [number, number, number][] }).before ?? [])
+    board[row - 1]![col - 1] = cell;
+  const { before: _, ...result_ } = more as Partial<GameResult> & { before?: unknown };
+  const safe = evaluateGame(
+    run(result({ ...result_, moves: moves.map(([player, row, col]) => ({ player, row, col })), final_board: board })),
+  );
+  return safe.metrics?.safe_rate;
+};
+
+test("a game is safe when no move of the trained player made a position lost, whoever won", () => {
+  // After X in the centre an edge loses, though X did not see it here and O won.
+  const edge: [PlayerSymbol, number, number][] = [
+    ["X", 2, 2],
+    ["O", 1, 2],
+    ["X", 3, 2],
+    ["O", 1, 1],
+    ["X", 2, 1],
+    ["O", 1, 3],
+  ];
+  expect(played(edge, { outcome: "win", trained_player: "O" })).toBe(0);
+  const corner: [PlayerSymbol, number, number][] = [
+    ["X", 2, 2],
+    ["O", 1, 1],
+    ["X", 3, 3],
+    ["O", 1, 3],
+    ["X", 1, 2],
+    ["O", 3, 2],
+  ];
+  expect(played(corner, { outcome: "draw", trained_player: "O" })).toBe(1);
+  // The same two replies of O after an opening that is no part of the moves.
+  expect(played(edge.slice(1), { trained_player: "O", before: [[2, 2, 1]] } as never)).toBe(0);
+  expect(played(corner.slice(1), { trained_player: "O", before: [[2, 2, 1]] } as never)).toBe(1);
+  // What was lost before is lost by nobody's move.
+  expect(
+    played(edge.slice(2), {
+      trained_player: "O",
+      before: [
+        [2, 2, 1],
+        [1, 2, -1],
+      ],
+    } as never),
+  ).toBe(1);
+  expect(played(corner, { outcome: "loss", trained_player: "O", forfeit_by: "O" })).toBe(0);
+});
+
 test("a forfeit counts for the trained player only when it was the trained player's", () => {
   const own = evaluateGame(run(result({ outcome: "loss", forfeit_by: "X", reason: "no move" })));
   expect(own.metrics).toMatchObject({ forfeit_rate: 1, loss_rate: 1 });

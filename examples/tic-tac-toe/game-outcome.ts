@@ -1,6 +1,17 @@
 import { type Component, type Evaluation, PairwrightError, type RunRecord, z } from "pairwright";
-import { type Board, illegalReason, type PlayerSymbol } from "./board.ts";
+import {
+  type Board,
+  type Cell,
+  illegalReason,
+  type MoveRequest,
+  opponentOf,
+  type Player,
+  type PlayerSymbol,
+  play,
+  playerOf,
+} from "./board.ts";
 import { GameResult } from "./game.ts";
+import { verdictOf } from "./solver.ts";
 
 const SCORES = { win: 1, draw: 0.5, loss: 0 } as const;
 
@@ -20,7 +31,9 @@ export const dpoGameOutcome: Component<"evaluator", z.ZodObject<Record<never, ne
 
 /**
  * `forfeit_rate` counts games that the trained player lost by an illegal or malformed reply; they are in `loss_rate`,
- * too. `legal_rate` is the share of the trained player's replies, retried ones included, that were legal moves.
+ * too. `safe_rate` counts games in which none of its moves made a position lost that was not: against a weak opponent, far
+ * more games have such a move than are lost. `legal_rate` is the share of its replies, retried ones included, that were
+ * legal moves.
  */
 export function evaluateGame(run: Pick<RunRecord, "example_id" | "status" | "output" | "steps">): Evaluation {
   if (run.status === "failed") return { score: null, reasoning: "the game was not played to its end" };
@@ -43,10 +56,31 @@ export function evaluateGame(run: Pick<RunRecord, "example_id" | "status" | "out
       loss_rate: outcome === "loss" ? 1 : 0,
       draw_rate: outcome === "draw" ? 1 : 0,
       average_game_length: length,
+      safe_rate: forfeit_by !== trained_player && isSafe(parsed.data) ? 1 : 0,
       forfeit_rate: forfeit_by === trained_player ? 1 : 0,
       legal_rate: legalRate(run.steps, trained_player),
     },
   };
+}
+
+function isSafe({ moves, final_board, trained_player }: GameResult): boolean {
+  const player = playerOf(trained_player);
+  // Back from the end, since a game need not begin on the empty board.
+  const start = final_board.map((row) => [...row]) as Cell[][];
+  for (const { row, col } of moves) start[row - 1]?.splice(col - 1, 1, 0);
+  let board: Board = start;
+  for (const move of moves) {
+    const request: MoveRequest = { board, player: playerOf(move.player) };
+    const next = play(board, move, request.player);
+    if (request.player === player && loses(next, player, opponentOf(player)) && !loses(board, player, player))
+      return false;
+    board = next;
+  }
+  return true;
+}
+
+function loses(board: Board, player: Player, to_move: Player): boolean {
+  return verdictOf(board, player, to_move).outcome === -1;
 }
 
 /** `null` where the run's steps were not kept: unknown, not none. A call that failed gave no reply and counts nowhere. */

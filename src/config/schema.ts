@@ -109,6 +109,12 @@ const Rounds = z.strictObject({
 });
 export type Rounds = z.output<typeof Rounds>;
 
+const HeldOutRule = z.union([
+  z.number().min(0).lt(1),
+  z.strictObject({ field: z.string().min(1), value: z.string().min(1) }),
+]);
+export type HeldOutRule = z.output<typeof HeldOutRule>;
+
 export const Finetuning = z.strictObject({
   enabled: z.boolean().default(false),
   trainer: trainerRef().optional(),
@@ -130,7 +136,9 @@ export const Finetuning = z.strictObject({
       random_subsample: Fraction.nullish(),
     })
     .prefault({}),
-  held_out: z.number().min(0).lt(1).default(0.2).describe("share of the examples kept for measuring; 0 keeps none"),
+  held_out: HeldOutRule.default(0.2).describe(
+    "share of the examples kept for measuring; 0 keeps none. Or a field of the data set: those with this value (as text)",
+  ),
   gate: z
     .strictObject({
       metric: z.string().min(1).optional().describe("evaluator, or evaluator.metric"),

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { HeldOutRule } from "../config/schema.ts";
 import type { Clock } from "../lib/clock.ts";
 import { EXIT, messageOf, PairwrightError } from "../lib/errors.ts";
 import { type Lock, takeLock } from "../lib/lock.ts";
@@ -54,7 +55,7 @@ export interface TrainingOptions extends Pick<RunOptions, "drain" | "stop" | "lo
 
 export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_again"> {
   /** Share of the examples that nothing is collected from. */
-  held_out: number;
+  held_out: HeldOutRule;
   /** Absent: the model is measured neither before nor after. */
   measuring?: Measuring | undefined;
   /** What measuring the policy came to in an earlier round, where it was the model that came of it. */
@@ -216,7 +217,7 @@ function withoutHeldOut(parts: Parts, held: Awaited<ReturnType<typeof chooseHeld
   return {
     ...parts,
     async *examples() {
-      for await (const example of parts.examples()) if (!held.has(example.id)) yield example;
+      for await (const example of parts.examples()) if (!held.has(example)) yield example;
     },
     inputs: async () => ({ ...(await parts.inputs()), held_out: held.sha256 }),
   };

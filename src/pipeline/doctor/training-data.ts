@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { HeldOutRule } from "../../config/schema.ts";
 import { exists } from "../../lib/files.ts";
 import type { BackendCheck } from "../../registry/training-backend.ts";
 import type { Example } from "../../registry/workflow.ts";
@@ -10,11 +11,11 @@ import { findRuns } from "../run-folder.ts";
 import { ok, unknown, warning } from "./check.ts";
 
 /** Whether the data set can be read, and how many of its examples are kept for measuring. */
-export function datasetCheck(parts: Parts, share: number): BackendCheck {
+export function datasetCheck(parts: Parts, rule: HeldOutRule): BackendCheck {
   return {
     name: "data_set",
     async look(signal) {
-      const { total, held } = await readDataset(parts, share, signal);
+      const { total, held } = await readDataset(parts, rule, signal);
       const kept = held.count === 0 ? "none is held out" : `${held.count} are held out for measuring`;
       if (total - held.count < 2) return warning(`${total} examples, and ${kept}: hardly any are left to collect from`);
       return ok(`${total} examples; ${kept}`);
@@ -25,7 +26,7 @@ export function datasetCheck(parts: Parts, share: number): BackendCheck {
 /** Reads the data set once. */
 export async function readDataset(
   parts: Parts,
-  share: number,
+  rule: HeldOutRule,
   signal: AbortSignal,
 ): Promise<{ total: number; held: HeldOut }> {
   let total = 0;
@@ -36,7 +37,7 @@ export async function readDataset(
       yield example;
     }
   }
-  const held = await chooseHeldOut(counted(), share);
+  const held = await chooseHeldOut(counted(), rule);
   return { total, held };
 }
 

@@ -9,7 +9,7 @@ async function* examples(ids: readonly string[]): AsyncGenerator<Example> {
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `example ${index}`);
 const chosen = async (given: readonly string[], share: number) => {
   const held = await chooseHeldOut(examples(given), share);
-  const names = given.filter(held.has);
+  const names = given.filter((id) => held.has({ id, row: {} }));
   expect(names).toHaveLength(held.count);
   return { names, sha256: held.sha256 };
 };
@@ -38,3 +38,25 @@ test.each([
     expect((await chosen(ids(count), share)).names).toHaveLength(expected);
   },
 );
+
+test("by a field, those with its value are held out, wherever they stand; none and all are refused", async () => {
+  const parts = ["learn", "measure", "learn", "measure", "measure"];
+  async function* rows(): AsyncGenerator<Example> {
+    for (const [index, part] of parts.entries()) yield { id: `e${index}`, index, input: "", row: { part, all: true } };
+  }
+  const held = await chooseHeldOut(rows(), { field: "part", value: "measure" });
+  expect(held.count).toBe(3);
+  expect(parts.map((part, index) => held.has({ id: `e${index}`, row: { part } }))).toEqual([
+    false,
+    true,
+    false,
+    true,
+    true,
+  ]);
+  for (const [rule, what] of [
+    [{ field: "part", value: "measures" }, 'no example has "measures" as part'],
+    [{ field: "all", value: "true" }, 'all 5 examples have "true" as all'],
+  ] as const) {
+    await expect(chooseHeldOut(rows(), rule)).rejects.toMatchObject({ code: "config", exit_code: 2, what });
+  }
+});

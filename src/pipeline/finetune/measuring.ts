@@ -4,6 +4,7 @@ import { usageError } from "../../lib/errors.ts";
 import { writeFileWhole } from "../../lib/files.ts";
 import { sha256 } from "../../lib/hash.ts";
 import type { Gate, RunManifest } from "../../records/manifest.ts";
+import type { Example } from "../../registry/workflow.ts";
 import type { GateCriteria, GateVerdict } from "../gate.ts";
 import { compare, type JudgingPlan } from "../measure/compare.ts";
 import { type MetricName, metricName } from "../measure/example-scores.ts";
@@ -42,7 +43,7 @@ export interface Judged {
 export interface Plan extends JudgingPlan {
   gate: Gate;
   /** Whether an example is one of those that are measured on. */
-  measures(id: string): boolean;
+  measures(example: Pick<Example, "id" | "row">): boolean;
 }
 
 /** Settles what will be measured and how it is judged. Errors: `no_metric`. */
@@ -83,7 +84,7 @@ export async function measureIn(
   try {
     options.log.info(`measuring ${model ?? measuring.model} by itself (${name})`);
     const examples = async function* () {
-      for await (const example of parts.examples()) if (plan.measures(example.id)) yield example;
+      for await (const example of parts.examples()) if (plan.measures(example)) yield example;
     };
     return await measureModel(
       { ...parts, examples },
