@@ -13,6 +13,8 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "tests/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["tests/interop/**", "node_modules/**"],
     testTimeout: 30_000,
+    // What is built is loaded as it is.
+    server: { deps: { external: [/\/dist\//] } },
     // Most of them wait for a process of their own: one worker would leave the second of two cores idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
   },

@@ -1,4 +1,4 @@
-import { appendFile, readFile, stat, truncate } from "node:fs/promises";
+import { appendFile, cp, readFile, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seededRandom } from "../src/lib/random.ts";
@@ -133,17 +133,28 @@ describe("a collect that is killed without warning", () => {
 });
 
 describe("a half-written last line of runs.jsonl", () => {
-  test.concurrent.each([
+  let own: Watched;
+  let killed: Project;
+  beforeAll(async () => {
+    own = await startWatched(6);
+    killed = await makeProject({ url: own.server.url, examples: EXAMPLES });
+    const started = killed.start("collect", "config.yml", "--no-cache");
+    own.atCall(200, () => kill(started));
+    expect(await started.ended).toMatchObject({ signal: "SIGKILL" });
+  });
+  afterAll(async () => {
+    await killed[Symbol.asyncDispose]();
+    await own.server.close();
+  });
+
+  test.each([
     ["that garbage makes", (path: string) => appendFile(path, '{"example_id":"e0')],
     ["that is bytes of no text", (path: string) => appendFile(path, Buffer.from([0xff, 0x00, 0xc3]))],
     ["that was a whole one", async (path: string) => truncate(path, (await stat(path)).size - 500)],
     ["that lacks nothing but its newline", async (path: string) => truncate(path, (await stat(path)).size - 1)],
   ])("%s is cut off, said, and its example run again", async (_, spoil) => {
-    const own = await startWatched(6);
     await using project = await makeProject({ url: own.server.url, examples: EXAMPLES });
-    const started = project.start("collect", "config.yml", "--no-cache");
-    own.atCall(200, () => kill(started));
-    expect(await started.ended).toMatchObject({ signal: "SIGKILL" });
+    await cp(killed.out, project.out, { recursive: true, verbatimSymlinks: true });
     const [run_dir = ""] = await runDirs(project.out);
     expect((await runLines(run_dir)).length).toBeGreaterThan(2);
     await spoil(join(run_dir, "runs.jsonl"));
@@ -154,7 +165,6 @@ describe("a half-written last line of runs.jsonl", () => {
     await expectUndisturbed(project);
     const manifest = RunManifest.parse(JSON.parse(await readFile(join(run_dir, "manifest.json"), "utf8")));
     expect(manifest.notes).toContainEqual(expect.stringMatching(/^runs\.jsonl: cut off a half-written last line/));
-    await own.server.close();
   });
 });
 

@@ -115,7 +115,7 @@ test("everything that is wrong is told at once, each with what to do: exit 2", a
   await mkdir(wrong.out);
   await writeFile(join(wrong.out, "finetune.lock"), `${process.pid} ${hostname()} someone\n`);
   // No platform runs on that data folder; services that are not asked cannot fail.
-  const ended = await doctor(wrong);
+  const ended = await wrong.runWith({}, "doctor", "config.yml", "--json");
 
   expect(ended.code).toBe(2);
   const faults = faultsOf(ended);

@@ -254,10 +254,17 @@ describe("examples whose every call fails", () => {
 
 describe("a disk", () => {
   let server: ModelServer;
+  /** A run that met no fault. */
+  let whole: Project;
   beforeAll(async () => {
     server = await startModelServer({ reply: guessReply });
+    whole = await makeProject({ url: server.url, examples: 120 });
+    expect(await whole.run("collect", "config.yml", "--no-cache")).toMatchObject({ code: 0 });
   });
-  afterAll(() => server.close());
+  afterAll(async () => {
+    await whole[Symbol.asyncDispose]();
+    await server.close();
+  });
 
   // What of the run's files fits on the disk, one stage after another.
   const RUNS = ["runs.jsonl", "config_original.yml", "config_effective.yml"];
@@ -271,8 +278,6 @@ describe("a disk", () => {
   test.skipIf(!mayMount()).each(FITS)(
     "that is full %s stops the run cleanly; --resume completes it",
     async (_, files, room) => {
-      await using whole = await makeProject({ url: server.url, examples: 120 });
-      expect(await whole.run("collect", "config.yml", "--no-cache")).toMatchObject({ code: 0 });
       const [whole_dir = ""] = await runDirs(whole.out);
       const sizes = await Promise.all(files.map(async (name) => (await stat(join(whole_dir, name))).size));
       const pages = sizes.reduce((sum, size) => sum + Math.ceil(size / 4096) * 4096, room);
@@ -345,7 +350,7 @@ describe("what is wrong before anything is spent", () => {
     ],
   ];
 
-  test.concurrent.each(DATA)("%s is a clear error of exit code 2", async (_, data, message) => {
+  test.each(DATA)("%s is a clear error of exit code 2", async (_, data, message) => {
     await using project = await makeProject({ url: server.url });
     const file = join(project.dir, "data.jsonl");
     if (data === null) await rm(file);
@@ -391,7 +396,7 @@ describe("what is wrong before anything is spent", () => {
     ["a kind of component that is not there", ["info", "components", "-t", "wizard"], /--type: "wizard" is not one of/],
   ];
 
-  test.concurrent.each(LINES)("%s is a clear error of exit code 2", async (_, args, message) => {
+  test.each(LINES)("%s is a clear error of exit code 2", async (_, args, message) => {
     await using project = await makeProject({ url: server.url });
     const ended = await project.run(...args);
     expect(ended).toMatchObject({ code: 2 });

@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { llamaConfig } from "../src/engine/__fixtures__/llama-config.ts";
 import { parameterShapes, sizeOf, type Tensor } from "../src/engine/model/parameters.ts";
 import { writeGguf } from "./support/gguf-file.ts";
-import { jsonOf, pairwright, startPairwright } from "./support/program.ts";
+import { perform } from "./support/perform.ts";
+import { jsonOf, startPairwright } from "./support/program.ts";
 import { randomParameters } from "./support/random-parameters.ts";
 import { ggufOf, TOKENS } from "./support/tiny-gguf.ts";
 
@@ -13,7 +14,7 @@ const cwd = await mkdtemp(join(tmpdir(), "pairwright-model-import-"));
 const config = llamaConfig({ vocab_size: TOKENS.length });
 const parameters = randomParameters(config);
 await writeGguf(join(cwd, "tiny.gguf"), ggufOf(config, parameters));
-const run = (...args: string[]) => pairwright(["model", "import", ...args], { cwd });
+const run = (...args: string[]) => perform(["model", "import", ...args], { cwd });
 
 test("a GGUF file becomes a folder, and the folder another one in bfloat16", async () => {
   const first = await run("tiny.gguf", "tiny", "--json");

@@ -269,7 +269,7 @@ describe("--resume", () => {
     await using project = await killed();
     options.latency_ms = 60;
     const all = await Promise.all(
-      Array.from({ length: 4 }, () => project.run("collect", "config.yml", "--no-cache", "--resume")),
+      Array.from({ length: 4 }, () => project.runWith({}, "collect", "config.yml", "--no-cache", "--resume")),
     );
     options.latency_ms = 0;
     expect(all.map(({ code }) => code).sort()).toEqual([0, 2, 2, 2]);

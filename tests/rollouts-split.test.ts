@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { sha256 } from "../src/lib/hash.ts";
 import { seededRandom } from "../src/lib/random.ts";
 import { mergeShards } from "../src/pipeline/rollouts/merge-shards.ts";
+import { perform } from "./support/perform.ts";
 import { pairwright } from "./support/program.ts";
 import { type Row, rolloutFolder, rolloutPairs } from "./support/rollout-pairs.ts";
 
@@ -193,7 +194,7 @@ testBuilt("the command prints what the seeds' script prints, and its result as J
     ].join("\n"),
   );
   expect(ended.code).toBe(0);
-  const json = await pairwright([...args, "--json"], { cwd: dir });
+  const json = await perform([...args, "--json"], { cwd: dir });
   expect(JSON.parse(json.stdout)).toMatchObject({
     rollouts: 2,
     tasks: 1,
@@ -202,8 +203,8 @@ testBuilt("the command prints what the seeds' script prints, and its result as J
     training: 1,
     validation: 0,
   });
-  const none = await pairwright([...args, "--min_gap", "2"], { cwd: dir });
+  const none = await perform([...args, "--min_gap", "2"], { cwd: dir });
   expect([none.code, none.stderr]).toEqual([4, expect.stringContaining("fix: lower --min_gap")]);
-  const misplaced = await pairwright([...args, "--across-tasks"], { cwd: dir });
+  const misplaced = await perform([...args, "--across-tasks"], { cwd: dir });
   expect([misplaced.code, misplaced.stderr]).toEqual([2, expect.stringContaining("--strategy stratified")]);
 });

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { startModelServer } from "pairwright/testing";
 import { describe, expect, test } from "vitest";
 import { standInReply } from "../examples/tic-tac-toe/stand-in.ts";
-import { pairwright } from "./support/program.ts";
+import { perform } from "./support/perform.ts";
 
 // The documents that the product implements lie beside a checkout, where there is one; they are no part of it.
 const SEEDS = resolve("../shared/seeds");
@@ -32,7 +32,7 @@ describe.skipIf(!present)("the seeds' own configurations (skipped where ../share
     const config = join(dir, "config.yml");
     await writeFile(config, [...sections.values()].join("\n"));
     const server = await startModelServer({ reply: standInReply });
-    const ended = await pairwright(
+    const ended = await perform(
       [
         "collect",
         config,
@@ -93,10 +93,10 @@ describe.skipIf(!present)("the seeds' own configurations (skipped where ../share
          registry.evaluator("my_game_evaluator", { options: z.strictObject({}), build: () => ({ evaluate: () => ({ score: 1 }) }) });
        });`,
     );
-    const ended = await pairwright(
-      ["validate", join(dir, "config.yml"), "--json", "--plugin", join(dir, "plugin.ts")],
-      { cwd: process.cwd(), env: { NVIDIA_API_KEY: "a-key-of-no-one" } },
-    );
+    const ended = await perform(["validate", join(dir, "config.yml"), "--json", "--plugin", join(dir, "plugin.ts")], {
+      cwd: process.cwd(),
+      env: { NVIDIA_API_KEY: "a-key-of-no-one" },
+    });
 
     expect(JSON.parse(ended.stdout)).toEqual({ ok: true, problems: [], warnings: [] });
     expect(ended.code).toBe(0);

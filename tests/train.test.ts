@@ -8,7 +8,8 @@ import { someRows, TINY_MODEL, type TrainingPlace, trainingPlace } from "../src/
 import { openMetricsFile } from "../src/engine/train/metrics-file.ts";
 import { seededRandom } from "../src/lib/random.ts";
 import { mayMount, mounted } from "./support/disk.ts";
-import { type Ended, jsonOf, pairwright, startPairwright } from "./support/program.ts";
+import { perform } from "./support/perform.ts";
+import { type Ended, jsonOf, startPairwright } from "./support/program.ts";
 
 const arguments_ = ({ model, dataset }: TrainingPlace, output: string, ...more: string[]) => [
   ...["train", "--model", model, "--dataset", dataset, "--output", output, "--learning_rate", "0.003"],
@@ -16,7 +17,7 @@ const arguments_ = ({ model, dataset }: TrainingPlace, output: string, ...more: 
 ];
 
 const run = (place: TrainingPlace, output: string, ...more: string[]): Promise<Ended> =>
-  pairwright(arguments_(place, output, ...more), { cwd: place.dir });
+  perform(arguments_(place, output, ...more), { cwd: place.dir });
 
 async function weightsHash(dir: string): Promise<string> {
   return createHash("sha256")
@@ -163,7 +164,7 @@ test("the training process killed from outside is one clear error", async () => 
 
 test("usage faults and missing folders exit with 2", async () => {
   await using place = await trainingPlace();
-  const missing = await pairwright(["train", "--model", place.model], { cwd: place.dir });
+  const missing = await perform(["train", "--model", place.model], { cwd: place.dir });
   expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining("--dataset")]);
   const nowhere = await run({ ...place, dataset: join(place.dir, "nowhere") }, place.output);
   expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringContaining("error[dataset_missing]")]);

@@ -55,7 +55,7 @@ export function startPairwright(args: readonly string[], { cwd, env = {} }: Star
   return { child, ended, says };
 }
 
-/** Runs the built program to its end. */
+/** Runs the built program to its end, in a process of its own. */
 export function pairwright(args: readonly string[], options: StartOptions): Promise<Ended> {
   return startPairwright(args, options).ended;
 }

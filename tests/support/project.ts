@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import type { RunRecord } from "../../src/records/run.ts";
+import { perform } from "./perform.ts";
 import { type Ended, pairwright, type Started, startPairwright } from "./program.ts";
 
 type Tree = Record<string, unknown>;
@@ -30,8 +31,9 @@ export interface Project extends AsyncDisposable {
   readonly dir: string;
   /** Where the configuration lets results go. */
   readonly out: string;
+  /** The command in the tests' own process, which saves its start; one after another, whoever calls. */
   run(...args: string[]): Promise<Ended>;
-  /** `run` with more in the environment. */
+  /** The command in a process of its own, with more in its environment. */
   runWith(env: Record<string, string>, ...args: string[]): Promise<Ended>;
   start(...args: string[]): Started;
 }
@@ -52,7 +54,7 @@ export async function makeProject(options: ProjectOptions): Promise<Project> {
   return {
     dir,
     out: join(dir, "out"),
-    run: (...args) => pairwright(args, { cwd: dir, env }),
+    run: (...args) => perform(args, { cwd: dir, env }),
     runWith: (more, ...args) => pairwright(args, { cwd: dir, env: { ...env, ...more } }),
     start: (...args) => startPairwright(args, { cwd: dir, env }),
     [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
