@@ -13,6 +13,7 @@ import { type EvaluateResult, stoppedError } from "../pipeline/evaluate.ts";
 import type { Parts } from "../pipeline/parts.ts";
 import type { RunOptions } from "../pipeline/run-options.ts";
 import { type CommandInput, packageVersion } from "./command.ts";
+import { exitCodeOf } from "./exit-code.ts";
 import { number, shardOf, wholeNumber } from "./flags.ts";
 import { type Interrupt, onInterrupt } from "./interrupt.ts";
 import { loadConfigFor } from "./load.ts";
@@ -84,7 +85,11 @@ export async function runCollecting<R extends EvaluateResult>(
     const fault = what.fault?.(result) ?? faultOf(result);
     if (fault) terminal.fault(fault);
     terminal.result(what.json ? what.json(result) : result);
-    return exitCodeOf(result, what, flags);
+    return exitCodeOf(result, {
+      fault: what.fault?.(result),
+      own: what.exitCode(result),
+      max_failures: wholeNumber(flags, "maxFailures") ?? 0,
+    });
   } finally {
     await parts.close();
   }
@@ -192,17 +197,4 @@ async function dryRun(parts: Parts, flags: Record<string, unknown>, terminal: Te
 export function settleResume({ args, flags }: CommandInput): Record<string, unknown> {
   if (typeof flags.resume !== "string" || args.length > 0 || flags.configFile !== undefined) return flags;
   return { ...flags, resume: true, configFile: flags.resume };
-}
-
-/** Codes of errors that say: nobody answered there. */
-const UNREACHABLE = new Set(["llm_unreachable", "llm_timeout", "http_unreachable", "http_timeout", "http_tls"]);
-
-function exitCodeOf<R extends EvaluateResult>(result: R, what: Collecting<R>, flags: Record<string, unknown>): number {
-  const fault = what.fault?.(result);
-  if (fault) return fault.exit_code;
-  const allowed = wholeNumber(flags, "maxFailures") ?? 0;
-  const unreachable = Object.keys(result.errors).every((code) => UNREACHABLE.has(code));
-  if (result.completed === 0 && result.failed > 0 && unreachable) return EXIT.unreachable;
-  if (result.failed > allowed || Object.keys(result.score_errors).length > 0) return EXIT.some_failed;
-  return what.exitCode(result);
 }

@@ -106,7 +106,10 @@ function addRunCommands(add: Add, withConfig: (command: Command) => Command): vo
       "--rounds <n>",
       "collect, train and measure so often, each time with the newest model (default: finetuning.rounds.count, else 1)",
     )
-    .option("--gate", "end with 100 unless the trained model is better, see finetuning.gate");
+    .option(
+      "--gate",
+      "end with 100 unless the trained model is better, also where examples failed (else 3), see finetuning.gate",
+    );
 }
 
 function addTrainCommand(add: Add): void {
