@@ -67,8 +67,13 @@ test("rounds that were killed after the first go on with the second, from the mo
   expect(champion?.score).toBe(best);
   expect(result.rounds.rounds).toHaveLength(2);
 
-  const job = JSON.parse(await readFile(join(dir, "out", two?.run_id ?? "", "job.json"), "utf8"));
-  expect(job).toMatchObject({ id: two?.job_id, status: "completed", deployment: { status: "ready" } });
+  for (const round of rounds) {
+    const job = JSON.parse(await readFile(join(dir, "out", round.run_id, "job.json"), "utf8"));
+    // What was there to be measured is gone; only a champion that was found better is deployed.
+    const stays = round.round === champion?.round && result.verdict.promoted === true;
+    expect(job).toMatchObject({ id: round.job_id, status: "completed" });
+    expect(job.deployment).toMatchObject(stays ? { status: "ready", promoted: true } : { status: "deleted" });
+  }
   const manifest = JSON.parse(await readFile(join(dir, "out", two?.run_id ?? "", "manifest.json"), "utf8"));
   expect(manifest.plan).toMatchObject({ metric: "game_outcome", llm: "training_llm", held_out: { examples: 11 } });
 

@@ -37,3 +37,10 @@ test("a platform is unused when the last of its users has gone, and not before t
 test("a platform that nobody comes to use is unused, too", async () => {
   await leases({ grace_ms: 60_000, first_ms: 10 }).unused;
 });
+
+test("leases that nobody takes keep no process alive", () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const before = timers();
+  leases({ grace_ms: 60_000, first_ms: 60_000 });
+  expect(timers()).toBe(before);
+});

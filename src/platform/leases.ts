@@ -27,7 +27,8 @@ export function leases({ grace_ms, first_ms }: LeaseOptions): Leases {
   const unused = new Promise<void>((resolve) => {
     settle = resolve;
   });
-  let timer = setTimeout(settle, first_ms);
+  // What keeps the process alive is the server: one that cannot listen is not to wait for a user.
+  let timer = setTimeout(settle, first_ms).unref();
   const routes = new Hono();
   routes.get("/", (c) => {
     if (over.signal.aborted) return c.json({ detail: "the platform is stopping" }, 503);
@@ -43,7 +44,7 @@ export function leases({ grace_ms, first_ms }: LeaseOptions): Leases {
         await wait(HEARTBEAT_MS, undefined, { signal: gone, ref: false }).catch(() => undefined);
       }
       held -= 1;
-      if (held === 0 && !over.signal.aborted) timer = setTimeout(settle, grace_ms);
+      if (held === 0 && !over.signal.aborted) timer = setTimeout(settle, grace_ms).unref();
     });
   });
   return {
