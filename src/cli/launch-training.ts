@@ -52,13 +52,13 @@ export async function runLaunchTraining(input: CommandInput, target: Target, sub
 }
 
 function report(result: LaunchTrainingResult, submitter: Submit, terminal: Terminal): number {
-  const { dir, files, start, commands, findings, pairs, job, watch, outcome, fault } = result;
+  const { dir, files, start, commands, refused, findings, pairs, job, watch, outcome, fault } = result;
   const { training, validation } = pairs;
   terminal.print(describe(result, submitter));
   for (const warning of outcome?.warnings ?? []) terminal.warn(warning);
   if (fault) terminal.fault(fault);
   terminal.result({
-    ...{ dir, files, command: typedCommand(start), commands, job, watch, checks: findings },
+    ...{ dir, files, command: typedCommand(start), commands, refused, job, watch, checks: findings },
     ...{ training: training.written, validation: validation.written },
     ...(outcome && { outcome }),
     ...(fault && { error: { code: fault.code, where: fault.where, what: fault.what, fix: fault.fix } }),
@@ -66,7 +66,8 @@ function report(result: LaunchTrainingResult, submitter: Submit, terminal: Termi
   return fault?.exit_code ?? EXIT.ok;
 }
 
-function describe({ dir, commands, pairs, job, watch, outcome }: LaunchTrainingResult, submitter: Submit): string {
+function describe(result: LaunchTrainingResult, submitter: Submit): string {
+  const { dir, commands, refused, pairs, job, watch, outcome } = result;
   const { training, validation } = pairs;
   const lines = [
     `${counted(training.written, "row")} for training, ${validation.written} for validation`,
@@ -78,9 +79,10 @@ function describe({ dir, commands, pairs, job, watch, outcome }: LaunchTrainingR
     lines.push(`${outcome.status}: ${step} of ${total_steps} steps${loss === null ? "" : `, loss ${loss.toFixed(4)}`}`);
     if (checkpoint) lines.push(`checkpoint: ${checkpoint.dir}`);
   } else {
-    for (const [name, command] of Object.entries(commands)) {
-      if (submitter === undefined || name === submitter) lines.push(`${name === "local" ? "here" : name}: ${command}`);
-    }
+    const asked = (name: string) => submitter === undefined || name === submitter;
+    const named = (name: string) => (name === "local" ? "here" : name);
+    for (const [name, command] of Object.entries(commands)) if (asked(name)) lines.push(`${named(name)}: ${command}`);
+    for (const [name, why] of Object.entries(refused)) if (asked(name)) lines.push(`not ${named(name)}: ${why}`);
   }
   return lines.join("\n");
 }
@@ -88,10 +90,10 @@ function describe({ dir, commands, pairs, job, watch, outcome }: LaunchTrainingR
 /** `step 3/40 · loss 0.6931 · validation loss 0.6902 · 12 s left` */
 function progressLine(terminal: Terminal) {
   let shown = 0;
+  let said = "";
   return ({ step, total_steps, loss, validation_loss, eta_s }: Progress) => {
     const now = Date.now();
     if (step === 0 || now - shown < (terminal.live ? LIVE_MS : PLAIN_MS)) return;
-    shown = now;
     const parts = [
       `step ${step}/${total_steps}`,
       loss === null ? "" : `loss ${loss.toFixed(4)}`,
@@ -99,6 +101,9 @@ function progressLine(terminal: Terminal) {
       eta_s === null ? "" : `${Math.ceil(eta_s)} s left`,
     ];
     const line = parts.filter((part) => part !== "").join(" · ");
+    // A step may take minutes.
+    if (line === said) return;
+    [shown, said] = [now, line];
     if (terminal.live) terminal.status(line);
     else terminal.info(line);
   };

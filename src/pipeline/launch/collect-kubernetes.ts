@@ -57,7 +57,7 @@ function job(name: string, spec: object, { variables }: CollectLaunch): string {
   const keys = variables.map((variable) => `--from-literal=${variable}="$${variable}"`).join(" ");
   const secret = `# Once, with the values of your environment: kubectl create secret generic ${SECRET} ${keys}\n`;
   const tree = { apiVersion: "batch/v1", kind: "Job", metadata: { name }, spec };
-  return (variables.length === 0 ? "" : secret) + stringify(tree);
+  return (variables.length === 0 ? "" : secret) + stringify(tree, { lineWidth: 0 });
 }
 
 /** Holds the variables that the configuration reads; it is the user who makes it. */

@@ -55,6 +55,8 @@ export interface LaunchTrainingResult {
   start: StartCommand;
   /** Every way to start it, as it is typed. */
   commands: Partial<Record<Submitter, string>>;
+  /** The others, and why not. */
+  refused: Partial<Record<Submitter, string>>;
   findings: readonly LaunchFinding[];
   pairs: TrainingData["converted"];
   job: LaunchJob | null;
@@ -160,16 +162,13 @@ function refuseSecrets({ files }: LaunchPlan, secrets: readonly string[]): void 
 
 function resultOf(dir: string, { plan, findings, data }: Written, submitter: Submitter | undefined) {
   const ways = Object.entries(plan.start).flatMap(([name, way]) => ("refused" in way ? [] : [[name, way] as const]));
+  const refusals = Object.entries(plan.start).flatMap(([name, way]) => ("refused" in way ? [[name, way.refused]] : []));
   const [, start] = ways.find(([name]) => name === submitter) ?? ways[0] ?? [];
-  if (start === undefined) throw usageError({ code: "not_startable", where: dir, what: firstRefusal(plan) });
+  if (start === undefined) throw new TypeError("a plan that nothing can start");
   return {
     ...{ dir, start, findings, pairs: data.converted, watch: plan.watch, job: null },
     files: plan.files.map(({ name }) => join(dir, name)),
     commands: Object.fromEntries(ways.map(([name, way]) => [name, typedCommand(way)])),
+    refused: Object.fromEntries(refusals),
   };
-}
-
-function firstRefusal({ start }: LaunchPlan): string {
-  const refusals = Object.values(start).flatMap((way) => ("refused" in way ? [way.refused] : []));
-  return refusals[0] ?? "there is no way to start it";
 }
