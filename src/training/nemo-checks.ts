@@ -8,6 +8,8 @@ const KnownConfig = z.looseObject({
   name: z.string(),
   namespace: z.string(),
   max_seq_length: z.number().nullish(),
+  /** Its name, or the target itself. */
+  target: z.unknown().optional(),
   training_options: z.array(z.looseObject({ training_type: z.string(), finetuning_type: z.string() })).nullish(),
 });
 type KnownConfig = z.output<typeof KnownConfig>;
@@ -36,7 +38,7 @@ export function nemoChecks({ options, platform, datastore }: ChecksParts): Backe
       name: "customization_config",
       async look(signal) {
         const known = await configs(signal);
-        return configFinding(customization_config, known);
+        return await configFinding(customization_config, known, (name) => readTarget(platform, name, signal));
       },
     },
     {
@@ -46,6 +48,9 @@ export function nemoChecks({ options, platform, datastore }: ChecksParts): Backe
         return optionFinding(found, hyperparameters);
       },
     },
+    ...(hyperparameters.pairwright === undefined
+      ? []
+      : [{ name: "hyperparameters.pairwright", look: (signal: AbortSignal) => extensionFinding(platform, signal) }]),
     ...(deploy_on_completion
       ? [{ name: "deployments", look: (signal: AbortSignal) => deploymentsFinding(platform, signal) }]
       : []),
@@ -88,7 +93,11 @@ function named(name: string, configs: readonly KnownConfig[]): KnownConfig[] {
   return configs.filter((config) => begins(fullName(config)) || begins(config.name) || config.name === name);
 }
 
-function configFinding(name: string, configs: readonly KnownConfig[]): Finding {
+async function configFinding(
+  name: string,
+  configs: readonly KnownConfig[],
+  targetOf: (name: string) => Promise<unknown>,
+): Promise<Finding> {
   const [only, ...others] = named(name, configs);
   const names = configs.map(fullName);
   if (only === undefined) {
@@ -102,9 +111,38 @@ function configFinding(name: string, configs: readonly KnownConfig[]): Finding {
     const could = [only, ...others].map(fullName).join(", ");
     return { status: "failed", detail: `"${name}" could be any of ${could}; name one of them in full` };
   }
+  const target = Target.safeParse(typeof only.target === "string" ? await targetOf(only.target) : only.target).data;
+  if (target?.enabled === false) {
+    return {
+      status: "failed",
+      detail: `${fullName(only)} is there, and its target ${target.name ?? ""} is switched off (enabled: false): a job would be refused; switch it on, or name another config`,
+    };
+  }
   const length = only.max_seq_length ? `, ${only.max_seq_length} tokens a row at most` : "";
   return { status: "ok", detail: `${fullName(only)} is there${length}` };
 }
+
+const Target = z.looseObject({ name: z.string().nullish(), enabled: z.boolean().nullish() });
+
+async function readTarget(service: Service, name: string, signal: AbortSignal): Promise<unknown> {
+  const path = `/v1/customization/targets/${name.split("/").map(encodeURIComponent).join("/")}`;
+  const { status, body } = await service.call({ method: "GET", path, accept: [404], tries: 1, signal });
+  return status === 404 ? undefined : body;
+}
+
+/** What other platforms than our own make of settings that NeMo does not have. */
+async function extensionFinding(service: Service, signal: AbortSignal): Promise<Finding> {
+  const { body } = await service.call({ method: "GET", path: "/", accept: NO_WELCOME, tries: 1, signal });
+  const { name } = (body ?? {}) as { name?: unknown };
+  if (String(name).includes("pairwright")) return { status: "ok", detail: "this platform takes them" };
+  return {
+    status: "failed",
+    detail: `${service.endpoint} is no embedded platform, and NeMo's Customizer refuses a job with them: leave hyperparameters.pairwright out`,
+  };
+}
+
+/** What a service answers that has nothing at its root. */
+const NO_WELCOME = [301, 302, 303, 307, 308, 403, 404, 405];
 
 function optionFinding(
   [config]: readonly KnownConfig[],
