@@ -104,7 +104,9 @@ const Rounds = z.strictObject({
   learning_rate: FirstToLast.optional().describe("of the first round and of the last, evenly between"),
   beta: FirstToLast.optional().describe("likewise, of dpo.ref_policy_kl_penalty"),
   guard: Level.optional().describe("a model below this becomes no champion"),
-  goal: Level.optional().describe("a champion that has this ends the rounds"),
+  goal: Level.extend({ in_a_row: z.int().min(1).default(1).describe("so many rounds, one after the other") })
+    .optional()
+    .describe("champions that have this end the rounds"),
   patience: z.int().min(1).nullable().default(null).describe("end after so many rounds without a better champion"),
 });
 export type Rounds = z.output<typeof Rounds>;

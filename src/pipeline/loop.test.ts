@@ -2,10 +2,12 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Rounds } from "../config/schema.ts";
 import type { RunManifest } from "../records/manifest.ts";
+import type { FinetuneResult } from "./finetune.ts";
 import { finishedRound } from "./loop/finished-round.ts";
 import { NO_ROUNDS, type RoundRecord, writeLoop } from "./loop/loop-record.ts";
-import { isCutShort, roundUnderWay } from "./loop.ts";
+import { isCutShort, roundUnderWay, whyEnded } from "./loop.ts";
 import { createRunFolder } from "./run-folder.ts";
 
 let output_dir = "";
@@ -72,4 +74,22 @@ test("a round that was over when the process was killed is not played again, unl
   // Without a job, examples that failed are played first.
   await run(at(13).started_at, 1, "completed", { round: 1 });
   expect(await finishedRound(1, at(13).of)).toBeUndefined();
+});
+
+test("a goal ends the rounds when as many as were asked for have reached it, one after the other", () => {
+  const goal = { metric: "score", at_least: 1, in_a_row: 2 };
+  const ended = (reached: boolean[], change: object = {}) => {
+    const rounds = reached.map((each, at) => ({ round: at + 1, model: "m", reached: each }) as RoundRecord);
+    const champion = { round: rounds.length, model: "m", score: 1 };
+    return whyEnded(
+      { ...NO_ROUNDS, champion, rounds },
+      {} as FinetuneResult,
+      { goal, patience: null, ...change } as Rounds,
+    );
+  };
+  expect(ended([true])).toBe(null);
+  expect(ended([true, false, true])).toBe(null);
+  expect(ended([false, true, true])).toBe("the goal is reached: score of at least 1, in 2 rounds one after the other");
+  expect(ended([true], { goal: { ...goal, in_a_row: 1 } })).toBe("the goal is reached: score of at least 1");
+  expect(ended([true, true], { goal: undefined })).toBe(null);
 });

@@ -149,6 +149,7 @@ function added(record: LoopRecord, round: number, result: FinetuneResult, option
   const passes = !rounds.guard || (guard !== null && guard >= rounds.guard.at_least);
   const model = job?.model ?? null;
   const better = model !== null && passes && score !== null && isBetter(score, champion);
+  const goal = rounds.goal ? figureOf(after, rounds.goal.metric) : null;
   const entry: RoundRecord = {
     round,
     run_id: run_dir.split(/[\\/]/).at(-1) ?? "",
@@ -158,6 +159,7 @@ function added(record: LoopRecord, round: number, result: FinetuneResult, option
     pairs: pairs?.pairs ?? 0,
     score,
     guard,
+    reached: better && goal !== null && rounds.goal !== undefined && goal >= rounds.goal.at_least,
     champion: better,
     seconds,
   };
@@ -178,9 +180,9 @@ function isBetter(score: number, champion: Champion): boolean {
 }
 
 /** Why no further round is played. */
-function whyEnded(
+export function whyEnded(
   { champion, rounds: done }: LoopRecord,
-  { after, pairs }: FinetuneResult,
+  { pairs }: FinetuneResult,
   rounds: Rounds,
 ): string | null {
   const newest = done.at(-1);
@@ -190,8 +192,10 @@ function whyEnded(
     return `no pairs are left (${reasons.join(", ") || "there were no candidates"})`;
   }
   const { goal, patience } = rounds;
-  const reached = goal && newest.champion ? figureOf(after, goal.metric) : null;
-  if (goal && reached !== null && reached >= goal.at_least) return `the goal is reached: ${goal.metric} ${reached}`;
+  if (goal && done.length >= goal.in_a_row && done.slice(-goal.in_a_row).every(({ reached }) => reached)) {
+    const held = goal.in_a_row === 1 ? "" : `, in ${goal.in_a_row} rounds one after the other`;
+    return `the goal is reached: ${goal.metric} of at least ${goal.at_least}${held}`;
+  }
   const since = newest.round - (champion?.round ?? 0);
   if (patience !== null && since >= patience) return `${since} rounds in a row brought no better model`;
   return null;
