@@ -217,12 +217,23 @@ test("paths that NeMo RL takes for names of the hub are refused", async () => {
     preflight(nemoRlInput({ files: { training: { path: name, rows }, validation: { path, rows } } }));
   expect(failures(await training("./train.jsonl"))).toMatchObject([{ code: "path_unusable" }]);
   expect(failures(await training("/shared/train.jsonl.gz"))).toMatchObject([{ code: "path_unusable" }]);
+  const model = await look("trl", { rows: several(messages, 4), options: { model_name: "./model" } });
+  expect(failures(model)).toMatchObject([{ code: "path_unusable" }]);
 });
 
 test("without the tokenizer what can be known is, and the rest is said to be unknown", async () => {
   const findings = await look("nemo-rl", { rows: several(binary, 3), options: { model_name: "Qwen/Qwen2.5-1.5B" } });
   expect(findings.find(({ name }) => name === "tokenizer")).toMatchObject({ status: "unknown" });
   expect(failures(findings).map(({ code }) => code)).toEqual(["too_few_pairs"]);
+});
+
+test("a model without a chat template, or with a broken tokenizer, is a finding", async () => {
+  await writeTinyTokenizer(join(dir, "no-template"), { "chat_template.jinja": null });
+  const missing = await look("trl", { rows: several(messages, 4), options: { model_name: join(dir, "no-template") } });
+  expect(failures(missing).map(({ code }) => code)).toEqual(["template_missing"]);
+  await writeTinyTokenizer(join(dir, "broken"), { "tokenizer.json": "{" });
+  const broken = await look("trl", { rows: several(messages, 4), options: { model_name: join(dir, "broken") } });
+  expect(failures(broken).map(({ code }) => code)).toEqual(["tokenizer_broken"]);
 });
 
 test("a line that is no JSON and a file that is not there are findings without the row's words", async () => {

@@ -25,7 +25,10 @@ export async function preflight(input: LaunchInput, signal?: AbortSignal): Promi
   if (missing !== undefined || settings.some(({ name, status }) => name === "paths" && status === "failed")) {
     return [...settings, ...(missing === undefined ? [] : [missing])];
   }
-  const { tokens, finding } = await openTokens(input);
+  const { tokens, finding } = await openTokens(input).catch((error: unknown) => ({
+    tokens: undefined,
+    finding: failingOf("tokenizer", error),
+  }));
   try {
     const training = await takeCensus(input.files.training.path, input, tokens, signal);
     const validation = await takeCensus(input.files.validation.path, input, tokens, signal);
@@ -81,7 +84,11 @@ function metricFinding({ target, options }: LaunchInput): LaunchFinding {
 }
 
 /** NeMo RL takes a path for the name of a data set on the hub, or breaks on it. */
-function pathFindings({ target, files }: LaunchInput): LaunchFinding[] {
+function pathFindings({ target, files, options }: LaunchInput): LaunchFinding[] {
+  if (options.model_name.startsWith(".")) {
+    const detail = `model_name is ${options.model_name}, and the trainer runs elsewhere: give an absolute folder, or a name of the hub`;
+    return [failed("paths", "path_unusable", detail)];
+  }
   const paths = Object.values(files).flatMap(({ path, rows }) => (rows === 0 ? [] : [path]));
   const relative = paths.find((path) => !isAbsolute(path));
   if (relative !== undefined) {
