@@ -43,7 +43,7 @@ export function assembleTraining(config: Config, log: Logger, secrets: readonly 
       code: "not_trainable",
       where: `trainer_adapters.${adapter.name}`,
       what: `a ${adapter.type} writes data sets, and trains nothing`,
-      fix: "use `pairwright collect`, or another trainer adapter",
+      fix: "use `pairwright collect`, then `pairwright launch` for NeMo RL or TRL; or another trainer adapter",
     });
   }
   const named = chosen(config, "trainers", trainer);

@@ -1,4 +1,5 @@
 import type { Config } from "../../config/config.ts";
+import { codeOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { BackendCheck, Finding } from "../../registry/training-backend.ts";
 import { assemble } from "../assemble.ts";
@@ -83,7 +84,10 @@ function trainingOf(config: Config, { builtins, log, why_no_training }: DoctorOp
   try {
     return { built: assembleTraining(config, log, builtins.secrets) };
   } catch (error) {
-    return { finding: failingOf(error) };
+    const finding = failingOf(error);
+    // An adapter for `launch` is no fault where no finetune is asked for.
+    const is_elsewhere = codeOf(error) === "not_trainable" && !config.finetuning.enabled;
+    return { finding: is_elsewhere ? skipped(finding.detail) : finding };
   }
 }
 

@@ -125,13 +125,18 @@ function batchFinding(input: LaunchInput, { usable, rows }: RowCensus): LaunchFi
   const { batch_size } = input.options.hyperparameters;
   const steps = trainingShape(withRows(input, usable.count)).total_steps;
   if (usable.count >= batch_size) return ok("batch", `${steps} steps of ${batch_size} pairs`);
-  const of = usable.count === rows ? `${rows} pairs` : `${usable.count} of ${rows} pairs can be trained on, which`;
+  const are = usable.count === 1 ? "is" : "are";
+  const of = usable.count === rows ? pairs(rows) : `${usable.count} of ${pairs(rows)} can be trained on, which`;
   const then = input.target === "nemo-rl" ? "would make no step, and end as if all were well" : "would train on less";
   return failed(
     "batch",
     "too_few_pairs",
-    `${of} are fewer than one batch of ${batch_size}: ${NAMES[input.target]} ${then}; lower batch_size or collect more`,
+    `${of} ${are} fewer than one batch of ${batch_size}: ${NAMES[input.target]} ${then}; lower batch_size or collect more`,
   );
+}
+
+function pairs(count: number): string {
+  return count === 1 ? "1 pair" : `${count} pairs`;
 }
 
 function withRows(input: LaunchInput, rows: number): LaunchInput {
