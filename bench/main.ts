@@ -7,6 +7,7 @@ const BENCHMARKS: Record<string, () => Promise<unknown>> = {
   generate: () => import("./generate.ts"),
   train: () => import("./train.ts"),
   inference: () => import("./inference.ts"),
+  finetune: () => import("./finetune.ts"),
   "train-peers": () => import("./train-peers.ts"),
   datastore: () => import("./datastore.ts"),
 };

@@ -86,7 +86,11 @@ test("from examples to a deployed model at the embedded platform, in two runs of
     );
 
     expect(ended.stderr).toContain("deployment ns/");
-    const result = jsonOf<{ model: string }>(ended);
+    const result = jsonOf<{ model: string; timing: Record<string, number> }>(ended);
+    const { total = 0, ...parts } = result.timing;
+    expect(Object.keys(parts)).toEqual(["collect", "pairs", "upload", "train", "deploy", "measure", "other"]);
+    expect(Object.values(parts).reduce((sum, seconds) => sum + seconds, 0)).toBeCloseTo(total, 1);
+    for (const stage of ["collect", "upload", "train", "deploy"]) expect(parts[stage]).toBeGreaterThan(0);
     expect(result).toMatchObject({
       ...{ examples: 8, completed: 8, failed: 0 },
       job: { status: "completed", progress: 100, backend_status: "completed" },

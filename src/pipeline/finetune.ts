@@ -36,6 +36,7 @@ import { describeDropped, droppedMessages } from "./pairs/dropped-messages.ts";
 import type { Parts } from "./parts.ts";
 import { findUnfinishedRun, openRunFolder, type RunFolder } from "./run-folder.ts";
 import type { RunOfDataset, RunOptions } from "./run-options.ts";
+import { StageTimes, type Timing } from "./stage-times.ts";
 
 /** What bringing a job to its end needs. */
 export interface TrainingOptions extends Pick<RunOptions, "drain" | "stop" | "log" | "now"> {
@@ -51,6 +52,8 @@ export interface TrainingOptions extends Pick<RunOptions, "drain" | "stop" | "lo
   measures?: boolean;
   /** A few characters that no other run has: names at a backend are shared with other machines. */
   nonce: string;
+  /** Hears where the time goes. */
+  times?: StageTimes | undefined;
 }
 
 export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_again"> {
@@ -69,6 +72,8 @@ export interface FinetuneResult extends CollectResult, Partial<Judged> {
   fault?: PairwrightError;
   /** What hangs on the verdict. */
   gate?: Gate;
+  /** Where the command's time went, from its start. */
+  timing?: Timing;
 }
 
 /**
@@ -92,6 +97,18 @@ export async function lockOutput(output_dir: string): Promise<Lock> {
 
 /** As `finetune`, for who holds the output folder's lock. */
 export async function finetuneLocked(parts: Parts, options: FinetuneOptions): Promise<FinetuneResult> {
+  const times = new StageTimes(options.now);
+  try {
+    return await collectAndTrain(parts, { ...options, times, began: options.now() });
+  } finally {
+    options.times?.addAll(times);
+  }
+}
+
+/** What one finetune is told to do, and where its time goes. */
+type Timed = FinetuneOptions & { times: StageTimes; began: number };
+
+async function collectAndTrain(parts: Parts, options: Timed): Promise<FinetuneResult> {
   const held = await chooseHeldOut(parts.examples(), options.held_out);
   const plan = options.measuring && (await planOf(parts, held, options.measuring));
   const started = await trainingUnderWay(parts.output_dir, options);
@@ -129,17 +146,13 @@ export async function goOn(folder: RunFolder, options: TrainingOptions): Promise
   }
 }
 
-async function begin(
-  parts: Parts,
-  held: HeldOut,
-  plan: Plan | undefined,
-  options: FinetuneOptions,
-): Promise<FinetuneResult> {
-  const { training, log, now } = options;
+async function begin(parts: Parts, held: HeldOut, plan: Plan | undefined, options: Timed): Promise<FinetuneResult> {
+  const { training, log, now, times } = options;
   const { num_runs, continue_on_collection_error } = training.collection;
   const history = { builder: parts.pairs.builder, num_runs, now, log };
   if (held.count > 0) log.info(`${held.count} examples are held out: nothing is collected from them`);
   if (num_runs > 1) log.info(`collecting in ${num_runs} runs of the data set`);
+  const began = now();
   const { folder, result } = await collectInto(withoutHeldOut(parts, held), {
     ...options,
     plan: plan && writtenPlan(plan),
@@ -150,10 +163,12 @@ async function begin(
       refuseEmptyRun(run, entry, num_runs, continue_on_collection_error);
     },
   });
+  times.add("collect", result.playing_seconds);
+  times.add("pairs", (now() - began) / 1000 - result.playing_seconds);
   try {
     if (result.stopped || result.pairs === undefined) return result;
     if (isEmpty(result.pairs)) {
-      await folder.update(completedAt(options));
+      await folder.update(over(options));
       return result;
     }
     return await trainAndMeasure(folder, result, parts, plan, options);
@@ -168,7 +183,7 @@ async function trainAndMeasure(
   result: CollectResult,
   parts: Parts,
   plan: Plan | undefined,
-  options: FinetuneOptions,
+  options: Timed,
 ): Promise<FinetuneResult> {
   const { measuring, log } = options;
   const gate = gateOf(folder.manifest, plan);
@@ -183,7 +198,7 @@ async function trainAndMeasure(
   if (trained.fault || trained.stopped || !job?.model) return { ...trained, before };
   if (job.deployment?.status !== "ready") {
     log.warn("the trained model is not measured, since it is not deployed: set deploy_on_completion: true");
-    await folder.update(completedAt(options));
+    await folder.update(over(options));
     return { ...trained, before };
   }
   const after = await measureIn(folder, "after", job.model, measure);
@@ -192,8 +207,13 @@ async function trainAndMeasure(
   const judged = await judgeIn(folder, { before, after }, { plan, seed: options.seed, evaluators });
   const promotes = options.candidate !== undefined && gate !== "off";
   const promoted = promotes ? await promoteIfBetter(folder, judged, options) : {};
-  if (!promoted.stopped) await folder.update(completedAt(options));
+  if (!promoted.stopped) await folder.update(over(options));
   return { ...trained, ...judged, ...promoted, gate };
+}
+
+/** What the manifest says when nothing is left to do. */
+function over({ now, times, began }: Pick<Timed, "now" | "times" | "began">) {
+  return { ...completedAt({ now }), timing: times.timing((now() - began) / 1000) };
 }
 
 /** With a gate, a model has yet to show that it is better when it is deployed. */
@@ -248,11 +268,12 @@ async function trainIn(folder: RunFolder, result: CollectResult, options: Traini
   };
   const { backend } = training;
   try {
-    await train(files, job, { backend, wait: options.wait, clock, drain, stop, log: scrubbedLogger(log, scrub) });
+    const { wait, times } = options;
+    await train(files, job, { backend, wait, clock, drain, stop, log: scrubbedLogger(log, scrub), times });
     await writeFinalMetrics(folder, job.record);
     // Who did not wait can go on later: with this run, or with `jobs wait`.
-    const over = options.wait && !options.measures;
-    await folder.update(over ? completedAt(options) : { status: "interrupted" });
+    const is_over = options.wait && !options.measures;
+    await folder.update(is_over ? completedAt(options) : { status: "interrupted" });
     return { ...result, job: job.record };
   } catch (error) {
     await folder.update({ status: "interrupted" }).catch(() => undefined);

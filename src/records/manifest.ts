@@ -47,6 +47,8 @@ export const RunManifest = z.strictObject({
   /** Why an example has no run, a turn no pair, a pair no row: reason -> how many. */
   missing: Counts,
   counts: Counts,
+  /** Seconds of each stage of a finetune, in the process that ended it. */
+  timing: Counts.optional(),
   scores: z.record(z.string(), EvaluatorSummary).optional(),
   usage: Usage.optional(),
   /** What a provider cannot promise, and other things a reader should know. */

@@ -11,6 +11,7 @@ import { stoppedError } from "../../pipeline/evaluate.ts";
 import { refuseSettings } from "../../pipeline/finetune/refuse-settings.ts";
 import { describeJob, type FinetuneResult, finetune } from "../../pipeline/finetune.ts";
 import { candidateConfig } from "../../pipeline/loop/round-config.ts";
+import { describeTiming, StageTimes } from "../../pipeline/stage-times.ts";
 import { type Loaded, runCollecting } from "../collecting.ts";
 import type { CommandRun } from "../command.ts";
 import { wholeNumber } from "../flags.ts";
@@ -45,7 +46,7 @@ export const run: CommandRun = async (input) => {
         training = assembleTraining(config, terminal, builtins.secrets);
         return config.finetuning.output_dir;
       },
-      perform(parts, options, loaded) {
+      async perform(parts, options, loaded) {
         if (training === undefined) throw new TypeError("nothing was prepared");
         const { config, flags } = loaded;
         const count = wholeNumber(flags, "rounds", 1) ?? config.finetuning.rounds.count;
@@ -55,11 +56,14 @@ export const run: CommandRun = async (input) => {
           wait: flags.wait !== false && training.wait_for_completion,
           clock: systemClock,
           nonce: randomBytes(3).toString("hex"),
+          times: new StageTimes(Date.now),
         };
-        if (count > 1) return performRounds(count, asked, loaded);
+        // From the start of the process: what comes before the first game is waited for as well.
+        const timed = <R>(result: R) => ({ ...result, timing: asked.times.timing(performance.now() / 1000) });
+        if (count > 1) return timed(await performRounds(count, asked, loaded));
         const held_out = flags.validationDataset === undefined ? config.finetuning.held_out : 0;
         candidate = assembleTraining(candidateConfig(config), loaded.terminal, loaded.builtins.secrets);
-        return finetune(parts, { ...asked, held_out, measuring: measuringOf(loaded), candidate });
+        return timed(await finetune(parts, { ...asked, held_out, measuring: measuringOf(loaded), candidate }));
       },
       report,
       json,
@@ -101,13 +105,14 @@ function refuseFlags(flags: Loaded["flags"]): void {
 }
 
 function report(result: RoundsResult): string | undefined {
-  const { pairs, run_dir, completed, job, rounds } = result;
+  const { pairs, run_dir, completed, job, rounds, timing } = result;
   if (completed === 0 || (pairs === undefined && rounds === undefined)) return undefined;
   const parts = [
     pairs && describePairs(pairs, run_dir),
     job && describeJob(job),
     rounds && describeRounds(rounds),
     describeJudged(result),
+    timing && describeTiming(timing),
   ];
   return parts.filter((part) => part !== undefined).join("\n\n");
 }

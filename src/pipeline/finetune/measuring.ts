@@ -11,6 +11,7 @@ import { type MetricName, metricName } from "../measure/example-scores.ts";
 import { type Measurement, type MeasureOptions, measureModel } from "../measure/measure-model.ts";
 import type { Parts } from "../parts.ts";
 import type { RunFolder } from "../run-folder.ts";
+import type { StageTimes } from "../stage-times.ts";
 import type { HeldOut } from "./held-out.ts";
 
 /** How to measure the model before and after. */
@@ -69,17 +70,20 @@ export async function planOf(parts: Parts, held: HeldOut, measuring: Measuring):
   return { ...plan, held_out: { examples: held.count, sha256: held.count === 0 ? sha256("") : held.sha256 }, measures };
 }
 
+export interface MeasureInOptions extends Omit<MeasureOptions, "dir" | "model" | "best_of_n" | "seed"> {
+  plan: Plan;
+  measuring: Measuring;
+  times?: StageTimes | undefined;
+}
+
 /** One measurement, in a folder of its own under the run's. Undefined where it was stopped. */
 export async function measureIn(
   folder: RunFolder,
   name: "before" | "after" | "first" | "champion",
   model: string | null,
-  {
-    plan,
-    measuring,
-    ...options
-  }: Omit<MeasureOptions, "dir" | "model" | "best_of_n" | "seed"> & { plan: Plan; measuring: Measuring },
+  { plan, measuring, times, ...options }: MeasureInOptions,
 ): Promise<Measurement | undefined> {
+  const began = options.now();
   const parts = await measuring.parts(model);
   try {
     options.log.info(`measuring ${model ?? measuring.model} by itself (${name})`);
@@ -96,6 +100,7 @@ export async function measureIn(
     );
   } finally {
     await parts.close();
+    times?.add("measure", (options.now() - began) / 1000);
   }
 }
 

@@ -11,7 +11,7 @@ import type { Judged } from "./measuring.ts";
 import { retire } from "./retire.ts";
 import { type WaitOptions, waitForDeployment } from "./wait-for-job.ts";
 
-export interface PromoteOptions extends Pick<TrainingOptions, "clock" | "drain" | "stop"> {
+export interface PromoteOptions extends Pick<TrainingOptions, "clock" | "drain" | "stop" | "times"> {
   /** With the deployment's configured name; the model was measured under another one. */
   training: TrainingParts;
   log: Logger;
@@ -31,11 +31,12 @@ export interface Promoted {
 export async function promoteIfBetter(
   folder: Pick<RunFolder, "dir">,
   { after, verdict }: Required<Judged>,
-  { training: { backend, secrets }, clock, drain, stop, log }: PromoteOptions,
+  { training: { backend, secrets }, clock, drain, stop, log, times }: PromoteOptions,
 ): Promise<Promoted> {
   const job = await openJobFile(folder.dir, { clock, scrub: scrubber(secrets) });
   if (job === undefined || !backend.deploy_on_completion) return {};
   const signal = AbortSignal.any([drain, stop]);
+  const began = clock.now();
   try {
     if (verdict.promoted === true) await promote(job, after.model, { backend, clock, signal, stop, log });
     else {
@@ -46,6 +47,8 @@ export async function promoteIfBetter(
   } catch (error) {
     if (signal.aborted) return { stopped: "drained" };
     throw error;
+  } finally {
+    times?.add("deploy", (clock.now() - began) / 1000);
   }
 }
 

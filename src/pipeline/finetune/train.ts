@@ -3,6 +3,7 @@ import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { JobRecord } from "../../records/job.ts";
 import type { JobStatus, TrainingBackend, TrainingFiles } from "../../registry/training-backend.ts";
+import type { Stage, StageTimes } from "../stage-times.ts";
 import type { JobFile } from "./job-file.ts";
 import { waitForDeployment, waitForJob } from "./wait-for-job.ts";
 
@@ -16,6 +17,7 @@ export interface TrainOptions {
   /** Ends requests under way, too. */
   stop: AbortSignal;
   log: Logger;
+  times?: StageTimes | undefined;
   onStatus?: ((status: JobStatus) => void) | undefined;
 }
 
@@ -27,14 +29,21 @@ export async function train(files: TrainingFiles, job: JobFile, options: TrainOp
   const { backend, stop, log } = options;
   if (job.record.id === null) {
     if (files.training.rows === 0) throw noRows();
-    const { id } = await backend.submit(files, job.steps(stop, log));
+    const submit = () => backend.submit(files, job.steps(stop, log));
+    const { id } = await timed(options, "upload", submit);
     await job.update({ id, status: "pending" });
   }
   if (!options.wait) return;
-  if (job.record.status !== "completed" || job.record.model === null) await finishJob(job, options);
+  if (job.record.status !== "completed" || job.record.model === null) {
+    await timed(options, "train", () => finishJob(job, options));
+  }
   const fault = jobFault(job.record);
   if (fault) throw fault;
-  if (backend.deploy_on_completion) await deployModel(job, options);
+  if (backend.deploy_on_completion) await timed(options, "deploy", () => deployModel(job, options));
+}
+
+function timed<T>({ times }: Pick<TrainOptions, "times">, stage: Stage, work: () => Promise<T>): Promise<T> {
+  return times ? times.time(stage, work) : work();
 }
 
 async function finishJob(job: JobFile, { backend, clock, drain, stop, log, onStatus }: TrainOptions): Promise<void> {
