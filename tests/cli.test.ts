@@ -594,6 +594,7 @@ describe("what a user sees", () => {
     ["pairs", "merge"],
     ["model"],
     ["model", "import"],
+    ["launch"],
     ["info"],
     ["info", "components"],
   ];

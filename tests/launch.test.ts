@@ -1,16 +1,23 @@
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ModelServer, startModelServer } from "../src/testing/model-server.ts";
 import { guessReply } from "./support/guesses.ts";
 import { jsonOf } from "./support/program.ts";
-import { makeProject, resultBytes, runDirs } from "./support/project.ts";
+import { makeProject, type Project, resultBytes, runDirs } from "./support/project.ts";
 
 let server: ModelServer;
 beforeAll(async () => {
   server = await startModelServer({ reply: guessReply });
 });
 afterAll(() => server.close());
+
+const TRAINERS = {
+  trainer_adapters: {
+    trl: { _type: "trl_trainer_adapter", model_name: "org/model", hyperparameters: { batch_size: 2 } },
+  },
+  finetuning: { output_dir: "trained" },
+};
 
 interface Launched {
   dir: string;
@@ -56,4 +63,50 @@ test("a shard that is killed leaves the others running, and --resume makes what 
   expect((await readdir(second.dir)).sort()).toEqual(
     ["launch.json", "logs", "merge.sh", "merged", "shard-1", "shard-2", "shard.sh"].sort(),
   );
+});
+
+describe("from the command line", () => {
+  let project: Project;
+  /** The whole of PATH: a cluster's real tools must not hear of these tests. */
+  let nowhere: { PATH: string };
+  beforeAll(async () => {
+    project = await makeProject({ url: "http://127.0.0.1:1", examples: 2, sections: TRAINERS });
+    nowhere = { PATH: join(project.dir, "nowhere") };
+    await mkdir(nowhere.PATH);
+    const rows = Array.from({ length: 5 }, (_, place) => ({ prompt: `p${place}`, chosen: "good", rejected: "bad" }));
+    await writeFile(join(project.dir, "pairs.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  });
+  afterAll(() => project[Symbol.asyncDispose]());
+
+  test("where sbatch is not there the files are written, and the exit code says that nothing was submitted", async () => {
+    const args = ["config.yml", "--on", "collect", "--shards", "2", "--submit", "slurm", "--json"];
+    const ended = await project.runWith(nowhere, "launch", ...args);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining("error[no_submitter]: sbatch:") });
+    const launched = jsonOf<Launched>(ended);
+    expect(launched).toMatchObject({ job: null, error: { code: "no_submitter" }, files: { length: 5 } });
+    const written = await project.runWith(nowhere, "launch", ...args, "--dry-run", "--resume");
+    expect(written).toMatchObject({ code: 0 });
+    expect(jsonOf<Launched>(written)).toMatchObject({ job: null, dir: launched.dir, command: launched.command });
+  });
+
+  test("a training's files are written, and every way to start it is told", async () => {
+    const args = ["config.yml", "--on", "trl", "--gpus", "0", "--dataset", "pairs.jsonl", "--json"];
+    const ended = await project.runWith(nowhere, "launch", ...args, "--validation-dataset", "pairs.jsonl");
+    expect(ended).toMatchObject({ code: 0 });
+    expect(jsonOf(ended)).toMatchObject({
+      ...{ job: null, training: 5, validation: 5 },
+      commands: { local: expect.stringContaining("accelerate"), slurm: expect.stringContaining("sbatch") },
+      refused: { kubernetes: expect.stringContaining("container") },
+    });
+  });
+
+  test.each([
+    ["a secret", ["--on", "collect", "--shards", "2", "-o", "llms.model.api_key", "sk-1"], "secret_in_script"],
+    ["a flag of the other kind", ["--on", "trl", "--shards", "2"], "usage"],
+    ["no adapter of that type", ["--on", "nemo-rl"], "no_trainer_adapter"],
+  ])("%s is refused", async (_, args, code) => {
+    const ended = await project.runWith(nowhere, "launch", "config.yml", ...args);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining(`error[${code}]`) });
+    expect(ended.stderr).not.toContain("sk-1");
+  });
 });

@@ -194,7 +194,7 @@ async function dryRun(parts: Parts, flags: Record<string, unknown>, terminal: Te
 }
 
 /** `--resume config.yml` means the newest run: an optional value must not swallow the configuration. */
-export function settleResume({ args, flags }: CommandInput): Record<string, unknown> {
+function settleResume({ args, flags }: CommandInput): Record<string, unknown> {
   if (typeof flags.resume !== "string" || args.length > 0 || flags.configFile !== undefined) return flags;
   return { ...flags, resume: true, configFile: flags.resume };
 }

@@ -14,7 +14,6 @@ import type { ShardResult } from "../pipeline/launch/run-shards.ts";
 import { typedCommand } from "../pipeline/launch/submit.ts";
 import { splitFor } from "../pipeline/split-record.ts";
 import { splitOverride } from "./arguments.ts";
-import { settleResume } from "./collecting.ts";
 import { type CommandInput, packageVersion } from "./command.ts";
 import { wholeNumber } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -33,8 +32,7 @@ const USES_ELSEWHERE = ["trajectory_builders", "split"] as const;
 
 /** `launch --on collect`: from the typed line to files, jobs or processes, and an exit code. */
 export async function runLaunchCollect(input: CommandInput, submitter: Submit): Promise<number> {
-  const { args, terminal } = input;
-  const flags = settleResume(input);
+  const { args, flags, terminal } = input;
   const here = submitter === "local" && flags.dryRun !== true;
   const { config, builtins } = await loadConfigFor({
     ...{ args, flags, terminal, uses: here ? USES_HERE : USES_ELSEWHERE },

@@ -87,26 +87,29 @@ function describe(result: LaunchTrainingResult, submitter: Submit): string {
   return lines.join("\n");
 }
 
-/** `step 3/40 · loss 0.6931 · validation loss 0.6902 · 12 s left` */
+/** Says how far a training has come, when there is something new: a step may take minutes. */
 function progressLine(terminal: Terminal) {
   let shown = 0;
   let said = "";
-  return ({ step, total_steps, loss, validation_loss, eta_s }: Progress) => {
+  return (progress: Progress) => {
     const now = Date.now();
-    if (step === 0 || now - shown < (terminal.live ? LIVE_MS : PLAIN_MS)) return;
-    const parts = [
-      `step ${step}/${total_steps}`,
-      loss === null ? "" : `loss ${loss.toFixed(4)}`,
-      validation_loss === null ? "" : `validation loss ${validation_loss.toFixed(4)}`,
-      eta_s === null ? "" : `${Math.ceil(eta_s)} s left`,
-    ];
-    const line = parts.filter((part) => part !== "").join(" · ");
-    // A step may take minutes.
-    if (line === said) return;
+    const line = describeTraining(progress);
+    if (progress.step === 0 || line === said || now - shown < (terminal.live ? LIVE_MS : PLAIN_MS)) return;
     [shown, said] = [now, line];
     if (terminal.live) terminal.status(line);
     else terminal.info(line);
   };
+}
+
+/** `step 3/40 · loss 0.6931 · validation loss 0.6902 · 12 s left` */
+export function describeTraining({ step, total_steps, loss, validation_loss, eta_s }: Progress): string {
+  const parts = [
+    `step ${step}/${total_steps}`,
+    loss === null ? "" : `loss ${loss.toFixed(4)}`,
+    validation_loss === null ? "" : `validation loss ${validation_loss.toFixed(4)}`,
+    eta_s === null ? "" : `${Math.ceil(eta_s)} s left`,
+  ];
+  return parts.filter((part) => part !== "").join(" · ");
 }
 
 type Progress = Pick<

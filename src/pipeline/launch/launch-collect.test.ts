@@ -8,6 +8,7 @@ import { silentLogger } from "../../lib/log.ts";
 import { buildOptions } from "../pairs/__fixtures__/stored-runs.ts";
 import { oddFolder, toolFolder } from "./__fixtures__/tools.ts";
 import { type CollectLaunchOptions, launchCollect } from "./launch-collect.ts";
+import { watchLaunch } from "./watch-launch.ts";
 
 const NEVER = new AbortController().signal;
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -48,7 +49,11 @@ test("Slurm gets an array with a task a shard and a merge after it, and their id
   expect((await readdir(result.dir)).sort()).toEqual(
     ["collect.sbatch", "launch.json", "logs", "merge.sbatch", "merge.sh", "shard.sh", "submit.sh"].sort(),
   );
-  expect(JSON.parse(await readFile(join(result.dir, "launch.json"), "utf8"))).toMatchObject({ job: { id: "41" } });
+  const seen = { on: "collect", name: undefined, signal: NEVER } as const;
+  expect(await watchLaunch(join(folder.dir, "out"), seen)).toMatchObject({
+    ...{ dir: result.dir, job: { id: "41", followed_by: ["42"] }, merged: null },
+    shards: [1, 2, 3].map((shard) => ({ shard, complete: false, run_dir: null })),
+  });
 });
 
 test("an array's script has its options where sbatch looks for them", async () => {

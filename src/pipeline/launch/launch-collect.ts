@@ -46,11 +46,12 @@ export async function launchCollect(options: CollectLaunchOptions): Promise<Coll
     pairwright_version: options.version,
     created_at: new Date(options.now()).toISOString(),
     asked: options.asked,
+    watch: null,
     job: null,
     ...before,
   };
   if (before) await rewriteLaunch(dir, plan.files, record);
-  else await writeLaunch(dir, record, async () => plan.files);
+  else await writeLaunch(dir, async () => ({ record, files: plan.files }));
   const { start, next } = plan;
   const files = plan.files.map(({ name }) => join(dir, name));
   const written = { dir, files, start, ...(next !== undefined && { next }), job: null };

@@ -4,7 +4,20 @@ import { z } from "zod";
 import { messageOf, usageError } from "../../lib/errors.ts";
 import { exists, writeFileWhole } from "../../lib/files.ts";
 import { writeFolderWhole } from "../../lib/whole-folder.ts";
-import type { LaunchFile } from "../../training/launch/launch-plan.ts";
+import type { LaunchFile, Watch } from "../../training/launch/launch-plan.ts";
+
+/** Where a training's traces are. */
+const WatchRecord = z.strictObject({
+  target: z.enum(["nemo-rl", "trl"]),
+  log: z.string(),
+  metrics: z.string(),
+  checkpoints: z.string(),
+  output: z.string(),
+  total_steps: z.number(),
+  batch_size: z.number(),
+  beta: z.number(),
+  first_loss: z.number().nullable(),
+}) satisfies z.ZodType<Watch>;
 
 /** `launch.json` of a launch's folder: what was asked for, and who has it. Holds no value of any variable. */
 const LaunchRecord = z.strictObject({
@@ -13,6 +26,8 @@ const LaunchRecord = z.strictObject({
   created_at: z.string(),
   /** What decides its result: a launch is not gone on with when any of it has changed. */
   asked: z.record(z.string(), z.unknown()),
+  /** Null for a collection, whose shards are runs like any other. */
+  watch: WatchRecord.nullable(),
   job: z.strictObject({ submitter: z.string(), id: z.string(), followed_by: z.array(z.string()) }).nullable(),
 });
 export type LaunchRecord = z.infer<typeof LaunchRecord>;
@@ -54,15 +69,15 @@ function partsOf(name: string): [time: string, number: number] {
   return [time, Number(name.slice(time.length + 1) || 1)];
 }
 
-/** Writes a launch's folder, with its record, whole or not at all. `fill` may write into it, and gives the other files. */
+/** Writes a launch's folder whole or not at all. `fill` may write into it, and gives the record and the other files. */
 export async function writeLaunch(
   dir: string,
-  record: LaunchRecord,
-  fill: (dir: string) => Promise<readonly LaunchFile[]>,
+  fill: (dir: string) => Promise<{ record: LaunchRecord; files: readonly LaunchFile[] }>,
 ): Promise<void> {
   await writeFolderWhole(dir, async (partial) => {
     await mkdir(join(partial, "logs"));
-    for (const file of await fill(partial)) await put(partial, file, (path) => writeFile(path, file.text));
+    const { record, files } = await fill(partial);
+    for (const file of files) await put(partial, file, (path) => writeFile(path, file.text));
     await writeFile(join(partial, RECORD), textOf(record));
   });
 }

@@ -8,6 +8,7 @@ import { silentLogger } from "../../lib/log.ts";
 import { NemoRlOptions, TrlOptions } from "../../training/launch/launch-options.ts";
 import { oddFolder, toolFolder } from "./__fixtures__/tools.ts";
 import { type LaunchTrainer, type LaunchTrainingOptions, launchTraining } from "./launch-training.ts";
+import { watchLaunch } from "./watch-launch.ts";
 
 const NEVER = new AbortController().signal;
 const FORMATS = Object.entries(BUILTIN_FORMATS).map(([name, { format }]) => ({ name, format }));
@@ -166,6 +167,12 @@ describe("on this machine", () => {
     expect(outcome).toMatchObject({ status: "completed", step: 2, total_steps: 2, loss: 0.5, problems: [] });
     expect(outcome?.checkpoint?.dir).toBe(join(dir, "output/checkpoints/checkpoint-2"));
     expect(await readFile(join(dir, "output/train.log"), "utf8")).toBe("done\n");
+    // Another process sees the same, later.
+    const seen = { on: "trl", name: undefined, signal: NEVER } as const;
+    expect(await watchLaunch(join(folder.dir, "out"), seen)).toEqual({ dir, job: null, outcome });
+    await expect(watchLaunch(join(folder.dir, "out"), { ...seen, on: "nemo-rl" })).rejects.toMatchObject({
+      code: "no_such_launch",
+    });
   });
 
   test.each([

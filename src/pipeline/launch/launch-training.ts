@@ -74,9 +74,8 @@ export interface LaunchTrainingResult {
 export async function launchTraining(options: LaunchTrainingOptions): Promise<LaunchTrainingResult> {
   const { submitter, dry_run, output_dir, log } = options;
   const dir = await newLaunchDir(output_dir, options.now());
-  const record = recordOf(options);
-  const written = await writeAll(dir, options, record);
-  const { plan, findings } = written;
+  const written = await writeAll(dir, options);
+  const { plan, findings, record } = written;
   for (const { status, detail } of findings) if (status === "warning" || status === "unknown") log.warn(detail);
   for (const warning of plan.warnings) log.warn(warning);
   const result = resultOf(dir, written, submitter);
@@ -93,22 +92,26 @@ export async function launchTraining(options: LaunchTrainingOptions): Promise<La
 }
 
 interface Written {
+  record: LaunchRecord;
   plan: LaunchPlan;
   findings: readonly LaunchFinding[];
   data: TrainingData;
 }
 
-function recordOf({ trainer, machine, source, version, now }: LaunchTrainingOptions): LaunchRecord {
+function recordOf(
+  { watch }: LaunchPlan,
+  { trainer, machine, source, version, now }: LaunchTrainingOptions,
+): LaunchRecord {
   return {
     ...{ on: trainer.target, pairwright_version: version, created_at: new Date(now()).toISOString(), job: null },
-    asked: { ...machine, source },
+    ...{ asked: { ...machine, source }, watch },
   };
 }
 
-async function writeAll(dir: string, options: LaunchTrainingOptions, record: LaunchRecord): Promise<Written> {
+async function writeAll(dir: string, options: LaunchTrainingOptions): Promise<Written> {
   const { trainer, formats, source, drain } = options;
   let written: Written | undefined;
-  await writeLaunch(dir, record, async (partial) => {
+  await writeLaunch(dir, async (partial) => {
     const to = trainer.options.dataset_format;
     const data = await writeTrainingData(join(partial, "data"), { source, formats, to, signal: drain });
     // Written here, and read there once this folder has its name.
@@ -118,8 +121,8 @@ async function writeAll(dir: string, options: LaunchTrainingOptions, record: Lau
     refuseStart(plan, options);
     refuseSecrets(plan, options.secrets);
     await mkdir(join(partial, "output"));
-    written = { plan, findings, data };
-    return plan.files;
+    written = { record: recordOf(plan, options), plan, findings, data };
+    return { record: written.record, files: plan.files };
   });
   if (written === undefined) throw new TypeError("nothing was written");
   return written;
