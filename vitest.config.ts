@@ -13,9 +13,11 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "tests/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["tests/interop/**", "node_modules/**"],
     testTimeout: 30_000,
+    // A worker keeps the modules that its files share, instead of loading them anew for each: a sixth of all the time.
+    isolate: false,
     // What is built is loaded as it is.
     server: { deps: { external: [/\/dist\//] } },
-    // Most of them wait for a process of their own: one worker would leave the second of two cores idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Some wait for a process of their own, or for time to pass: as many workers as cores would leave them idle.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
   },
 });

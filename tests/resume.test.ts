@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RunManifest } from "../src/records/manifest.ts";
 import { type ModelServer, startModelServer } from "../src/testing/model-server.ts";
@@ -283,38 +285,45 @@ describe("the lock of a run folder", () => {
   test("that a killed process left goes to one of many that want it at the same moment", async () => {
     await using project = await makeProject({ url: server.url });
     const lockModule = new URL("../dist/lib/lock.js", import.meta.url).href;
-    // Each waits for the same moment, tries once, and says whether it has the lock before it gives it back.
+    // Each tries once when it is told to, says whether it has the lock, and keeps it until its input ends.
     const script = `
+      import { createInterface } from "node:readline";
       import { takeLock } from ${JSON.stringify(lockModule)};
-      const [path, at] = process.argv.slice(1);
-      await new Promise((resolve) => setTimeout(resolve, Number(at) - Date.now()));
-      const lock = await takeLock(path).catch((error) => error.code);
+      const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+      console.log("ready");
+      await lines.next();
+      const lock = await takeLock(process.argv[1]).catch((error) => error.code);
       console.log(typeof lock === "string" ? lock : "taken");
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await lines.next();
       if (typeof lock !== "string") await lock.release();`;
     for (let round = 0; round < 3; round += 1) {
       const path = join(project.dir, `${round}.lock`);
       await writeFile(path, "4194304999");
-      const at = String(Date.now() + 700);
-      const all = await Promise.all(
-        Array.from({ length: 6 }, () => runNode(["--input-type=module", "-e", script, path, at])),
-      );
-      expect(all.sort()).toEqual(["locked", "locked", "locked", "locked", "locked", "taken"]);
+      const all = Array.from({ length: 6 }, () => converse(["--input-type=module", "-e", script, path]));
+      expect(new Set(await Promise.all(all.map(({ reply }) => reply())))).toEqual(new Set(["ready"]));
+      for (const { say } of all) say("now");
+      const replies = await Promise.all(all.map(({ reply }) => reply()));
+      expect(replies.sort()).toEqual(["locked", "locked", "locked", "locked", "locked", "taken"]);
+      await Promise.all(all.map(({ end }) => end()));
       await expect(readFile(path)).rejects.toThrow("ENOENT");
     }
     expect((await readdir(project.dir)).filter((name) => name.includes(".lock"))).toEqual([]);
   });
 });
 
-function runNode(args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  let said = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-  });
-  return new Promise((resolve) => {
-    child.once("close", () => resolve(said.trim()));
-  });
+/** A Node process that is talked to in lines. */
+function converse(args: readonly string[]) {
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const closed = once(child, "close");
+  return {
+    reply: async () => (await lines.next()).value as string,
+    say: (line: string) => void child.stdin.write(`${line}\n`),
+    end: () => {
+      child.stdin.end();
+      return closed;
+    },
+  };
 }
 
 describe("--max-cost", () => {
