@@ -12,7 +12,6 @@ import time
 
 from datasets import load_dataset
 from transformers import AutoTokenizer, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 from trl import DPOConfig, DPOTrainer
 
 
@@ -47,6 +46,16 @@ class MetricLines(TrainerCallback):
         self.write(state, {"event": "end"})
 
 
+def last_checkpoint(folder):
+    """The newest checkpoint that was written to its end, which is its trainer_state.json; None where there is none."""
+    steps = {}
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        kind, _, step = name.partition("-")
+        if kind == "checkpoint" and step.isdigit() and os.path.isfile(os.path.join(folder, name, "trainer_state.json")):
+            steps[int(step)] = os.path.join(folder, name)
+    return steps[max(steps)] if steps else None
+
+
 def main(path):
     with open(path, encoding="utf-8") as file:
         job = json.load(file)
@@ -68,8 +77,7 @@ def main(path):
         callbacks=[MetricLines(job["metrics_file"])],
     )
     # A run that was killed goes on from its last checkpoint.
-    last = get_last_checkpoint(arguments.output_dir) if os.path.isdir(arguments.output_dir) else None
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=last_checkpoint(arguments.output_dir))
     if job["merge"]:
         merged = trainer.accelerator.unwrap_model(trainer.model).merge_and_unload()
         if trainer.is_world_process_zero():
