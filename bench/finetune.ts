@@ -20,6 +20,8 @@ eval: {general: {dataset: {file_path: ${example}/data/data.json}}}
 trainer_adapters:
   nemo_customizer_trainer_adapter:
     customization_config: local/tic-tac-toe
+    # As it is unless told; the example is told for a platform elsewhere.
+    poll_interval_seconds: 0.2
     dataset_output_dir: null
     hyperparameters: {epochs: 1, batch_size: 32, learning_rate: 0.0001}
 finetuning: {output_dir: ${dir}/out}
