@@ -217,7 +217,7 @@ test.concurrent("a platform that loses the progress is waited for all the same, 
 test.concurrent("a job that is completed without an output model is asked again by --resume, and not trained again", async () => {
   const proxy = await startFaultyProxy(platform.origin);
   await using project = await ownModel(proxy.origin, { namespace: "nameless", evaluators: {} });
-  const finetune = (...args: string[]) => project.run("finetune", "config.yml", "--json", ...args);
+  const finetune = (...args: string[]) => project.runWith({}, "finetune", "config.yml", "--json", ...args);
   try {
     const nameless = ({ output_model: _, ...job }: { output_model: string }) => job;
     proxy.plant({ at: /GET .*\/jobs\/cust-[^/]+$/, fault: { rewrite: nameless } });
@@ -284,7 +284,7 @@ test.concurrent("killed and started again in the middle of upload, job, deployme
   let running = await start();
   const proxy = await startFaultyProxy(running.origin);
   await using project = await ownModel(proxy.origin);
-  const finetune = (...args: string[]) => project.run("finetune", "config.yml", "--json", ...args);
+  const finetune = (...args: string[]) => project.runWith({}, "finetune", "config.yml", "--json", ...args);
   try {
     for (const [index, { where, fault, code }] of KILLS.entries()) {
       proxy.plant({ ...fault, fault: "cut", strike: () => running.kill() });

@@ -5,8 +5,8 @@ let last: Promise<unknown> = Promise.resolve();
 
 /**
  * The built program's command line in this process: what a process of its own would say, and its exit code. Working folder,
- * environment and streams belong to the whole process, so one waits for the other. For what a plugin prints, for signals and for
- * processes that die it takes `startPairwright`.
+ * environment and streams belong to the whole process, so one waits for the other, and what runs beside it waits while modules
+ * load. For what a plugin prints, for signals, for processes that die and for concurrent tests it takes `startPairwright`.
  */
 export function perform(args: readonly string[], options: StartOptions): Promise<Ended> {
   const ended = last.then(() => performNow(args, options));
