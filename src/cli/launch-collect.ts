@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Config } from "../config/config.ts";
 import { isHidden } from "../config/original-text.ts";
 import { parsePath } from "../config/overrides.ts";
@@ -18,6 +18,7 @@ import { type CommandInput, packageVersion } from "./command.ts";
 import { wholeNumber } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { environment, list, loadConfigFor } from "./load.ts";
+import { resumeCommand } from "./resume-command.ts";
 import type { Terminal } from "./terminal.ts";
 
 type Flags = CommandInput["flags"];
@@ -66,7 +67,17 @@ export async function runLaunchCollect(input: CommandInput, submitter: Submit): 
     throw interrupt.drain.aborted && !PairwrightError.is(error) ? interrupted(error) : error;
   });
   terminal.status(undefined);
-  return report(result, submitter, terminal);
+  const { fault, dir } = result;
+  if (fault === undefined || !GOES_ON.includes(fault.code)) return report(result, submitter, terminal);
+  const fix = `${fault.fix}: ${resumeCommand("launch", args, flags, basename(dir))}`;
+  return report({ ...result, fault: withFix(fault, fix) }, submitter, terminal);
+}
+
+/** Codes of what --resume goes on from. */
+const GOES_ON: readonly string[] = ["interrupted", "shards_incomplete"];
+
+function withFix({ code, where, what, exit_code }: PairwrightError, fix: string): PairwrightError {
+  return new PairwrightError({ code, where, what, fix, exit_code });
 }
 
 function report(result: CollectLaunchResult, submitter: Submit, terminal: Terminal): number {

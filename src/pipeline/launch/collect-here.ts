@@ -45,7 +45,7 @@ function incomplete(
     code: interrupted ? "interrupted" : "shards_incomplete",
     where: dir,
     what: `${missing.length} of ${shards.length} shards are not complete: ${missing.join(", ")}; what is there is safe`,
-    fix: "mend what the logs say, then give the same command with --resume",
+    fix: interrupted ? "go on with" : "mend what the logs say, then go on with",
     exit_code: interrupted ? EXIT.interrupted : told,
   });
 }

@@ -56,6 +56,7 @@ async function runShard(launch: CollectLaunch, shard: number, options: RunShards
 /** Why a shard is not complete, in words; undefined when it is. */
 export function whyIncomplete({ shard, complete, exit_code, killed_by, log }: ShardResult): string | undefined {
   if (complete) return undefined;
-  const how = killed_by === null ? (exit_code === EXIT.interrupted ? "interrupted" : `exit ${exit_code}`) : killed_by;
-  return `${shard} (${how}, see ${log})`;
+  // Before it listens, a signal ends it at once.
+  const interrupted = exit_code === EXIT.interrupted || killed_by === "SIGINT";
+  return `${shard} (${interrupted ? "interrupted" : (killed_by ?? `exit ${exit_code}`)}, see ${log})`;
 }
