@@ -37,7 +37,7 @@ export interface CollectLaunchResult {
 
 /** `collect` in shards: written, and started where a submitter was named and this is no dry run. */
 export async function launchCollect(options: CollectLaunchOptions): Promise<CollectLaunchResult> {
-  const { submitter, dry_run, log } = options;
+  const { submitter, dry_run } = options;
   const { dir, before } = await dirOfLaunch({ ...options, shards: options.launch.shards });
   const launch = { ...options.launch, dir };
   const plan = planOf(launch, options, before !== undefined);
@@ -60,7 +60,6 @@ export async function launchCollect(options: CollectLaunchOptions): Promise<Coll
   try {
     const job = await submit(submitter, start, { env: options.env, signal: options.drain });
     await rewriteLaunch(dir, [], { ...record, job });
-    log.info(`submitted: ${[job.id, ...job.followed_by].join(", ")}`);
     return { ...written, job };
   } catch (error) {
     if (!PairwrightError.is(error)) throw error;
