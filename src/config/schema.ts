@@ -107,6 +107,12 @@ const Rounds = z.strictObject({
   goal: Level.extend({ in_a_row: z.int().min(1).default(1).describe("so many rounds, one after the other") })
     .optional()
     .describe("champions that have this end the rounds"),
+  displacement: z
+    .enum(["warn", "stop"])
+    .default("warn")
+    .describe(
+      "where training made chosen replies less likely than the reference finds them: say so, or end the rounds",
+    ),
   patience: z.int().min(1).nullable().default(null).describe("end after so many rounds without a better champion"),
 });
 export type Rounds = z.output<typeof Rounds>;

@@ -79,7 +79,9 @@ test("a round that was over when the process was killed is not played again, unl
 test("a goal ends the rounds when as many as were asked for have reached it, one after the other", () => {
   const goal = { metric: "score", at_least: 1, in_a_row: 2 };
   const ended = (reached: boolean[], change: object = {}) => {
-    const rounds = reached.map((each, at) => ({ round: at + 1, model: "m", reached: each }) as RoundRecord);
+    const rounds = reached.map(
+      (each, at) => ({ round: at + 1, model: "m", reached: each, chosen_reward: null }) as RoundRecord,
+    );
     const champion = { round: rounds.length, model: "m", score: 1 };
     return whyEnded(
       { ...NO_ROUNDS, champion, rounds },
@@ -92,4 +94,16 @@ test("a goal ends the rounds when as many as were asked for have reached it, one
   expect(ended([false, true, true])).toBe("the goal is reached: score of at least 1, in 2 rounds one after the other");
   expect(ended([true], { goal: { ...goal, in_a_row: 1 } })).toBe("the goal is reached: score of at least 1");
   expect(ended([true, true], { goal: undefined })).toBe(null);
+});
+
+test("rounds end, where they are told to, when chosen replies have become less likely than the reference finds them", () => {
+  const ended = (chosen_reward: number | null, displacement: "warn" | "stop") => {
+    const rounds = [{ round: 1, model: "m", chosen_reward } as RoundRecord];
+    const champion = { round: 1, model: "m", score: 1 };
+    const asked = { patience: null, displacement } as Rounds;
+    return whyEnded({ ...NO_ROUNDS, champion, rounds }, {} as FinetuneResult, asked);
+  };
+  expect(ended(-0.2, "stop")).toMatch(/^likelihood displacement: .* \(-0\.200\)$/);
+  expect(ended(-0.2, "warn")).toBe(null);
+  for (const fine of [null, 0.1, -1e-4]) expect(ended(fine, "stop")).toBe(null);
 });

@@ -6,6 +6,7 @@ import type { TrainingParts } from "./assemble-training.ts";
 import { chooseHeldOut } from "./finetune/held-out.ts";
 import { type Measuring, planOf, refuseOtherPlan } from "./finetune/measuring.ts";
 import { type FinetuneOptions, type FinetuneResult, finetuneLocked, lockOutput } from "./finetune.ts";
+import { displacementOf } from "./loop/displacement.ts";
 import { lastResult } from "./loop/finish-loop.ts";
 import { finishedRound } from "./loop/finished-round.ts";
 import { type Champion, type LoopRecord, putAside, type RoundRecord, readLoop, writeLoop } from "./loop/loop-record.ts";
@@ -159,6 +160,7 @@ function added(record: LoopRecord, round: number, result: FinetuneResult, option
     pairs: pairs?.pairs ?? 0,
     score,
     guard,
+    chosen_reward: job?.chosen_reward ?? null,
     reached: better && goal !== null && rounds.goal !== undefined && goal >= rounds.goal.at_least,
     champion: better,
     seconds,
@@ -196,6 +198,8 @@ export function whyEnded(
     const held = goal.in_a_row === 1 ? "" : `, in ${goal.in_a_row} rounds one after the other`;
     return `the goal is reached: ${goal.metric} of at least ${goal.at_least}${held}`;
   }
+  const displaced = displacementOf(newest);
+  if (rounds.displacement === "stop" && displaced !== undefined) return displaced;
   const since = newest.round - (champion?.round ?? 0);
   if (patience !== null && since >= patience) return `${since} rounds in a row brought no better model`;
   return null;
@@ -212,5 +216,9 @@ function sayRound({ rounds, champion, ended }: LoopRecord, log: Logger): void {
     `${seconds.toFixed(1)} s`,
   ];
   log.info(`round ${round}: ${figures.join(", ")}${newest.champion ? "; the best so far" : ""}`);
+  const displaced = displacementOf(newest);
+  if (displaced !== undefined && ended !== displaced) {
+    log.warn(`${displaced}; hyperparameters.dpo.sft_loss_weight 0.3 or a lower learning rate holds them`);
+  }
   if (ended !== null) log.info(`${ended}; the champion is that of round ${champion?.round ?? 0}`);
 }

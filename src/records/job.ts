@@ -40,6 +40,8 @@ export const JobRecord = z.strictObject({
   /** The trained model's name. */
   model: z.string().nullable(),
   message: z.string().nullable(),
+  /** See `JobStatus`; null when nobody said. */
+  chosen_reward: z.number().nullable().default(null),
   /** The backend's own answer, such as `status_details`. */
   details: z.json(),
   deployment: z

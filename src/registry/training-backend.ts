@@ -46,6 +46,11 @@ export interface JobStatus {
   model: string | null;
   /** Why it failed, or what else the backend has to say; null when nothing. */
   message: string | null;
+  /**
+   * How much likelier, times beta, the chosen replies of the last steps are than the reference model finds them: below zero,
+   * what was to be learned is lost (likelihood displacement). Null or absent when nobody says.
+   */
+  chosen_reward?: number | null;
   /** What the backend itself answered. */
   details: Json;
 }

@@ -350,6 +350,8 @@ const logs = (...details: unknown[]) => [
   ...details.map((detail) => ({ message: "m", detail, updated_at: "" })),
 ];
 
+const points = (...values: number[]) => values.map((value, step) => ({ step, value, timestamp: "" }));
+
 test.each([
   [{ status: "created" }, { status: "pending", progress: null, message: null }],
   [
@@ -368,6 +370,12 @@ test.each([
   [
     { status: "failed", status_logs: logs("early", "NotEnoughResources") },
     { status: "failed", message: "NotEnoughResources" },
+  ],
+  [{ status: "completed" }, { status: "completed", chosen_reward: null }],
+  [
+    // The first of 21 is too long ago to say how it ended.
+    { status: "completed", metrics: { metrics: { train_chosen_reward: points(9, ...Array(19).fill(-1), 1) } } },
+    { status: "completed", chosen_reward: -0.9 },
   ],
   [{ status: "ready" }, { status: "unknown", backend_status: "ready" }],
   [{ status: "frobnicating" }, { status: "unknown", backend_status: "frobnicating" }],

@@ -31,6 +31,8 @@ test("the trainer's defaults are the seeds', and collecting reads them", () => {
 test("the adapter's defaults are the seeds'", () => {
   expect(NemoCustomizerTrainerAdapterOptions.parse(required)).toEqual({
     ...required,
+    // The seeds know NGC_API_KEY alone.
+    api_key: "",
     hf_token: "",
     dataset_name: "nat-dpo",
     dataset_output_dir: null,

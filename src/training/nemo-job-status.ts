@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { JobState, JobStatus, Json } from "../registry/training-backend.ts";
 import type { CustomizerClient, KnownJob, KnownStatus } from "./clients/customizer.ts";
 
@@ -36,8 +37,23 @@ export function readJob(job: KnownJob, status: KnownStatus | undefined): JobStat
     model: job.output_model || null,
     // Of a job that was not at fault, the last detail says nothing of how it ended.
     message: SILENT.includes(state) ? null : lastDetail(details as Partial<KnownStatus> | null),
+    chosen_reward: state !== "completed" ? null : chosenReward(details as Partial<KnownStatus> | null),
     details: details as Json,
   };
+}
+
+/** Steps at the end that are looked at. */
+const LAST = 20;
+const Curves = z.object({
+  metrics: z.object({ train_chosen_reward: z.array(z.object({ value: z.number() })).min(1) }),
+});
+
+/** The mean of the last steps, where the service draws this curve: the embedded platform does. */
+function chosenReward(details: Partial<KnownStatus> | null): number | null {
+  const curves = Curves.safeParse(details?.metrics);
+  if (!curves.success) return null;
+  const last = curves.data.metrics.train_chosen_reward.slice(-LAST);
+  return last.reduce((sum, { value }) => sum + value, 0) / last.length;
 }
 
 /** The newest entry of the status log that says more than a word. */

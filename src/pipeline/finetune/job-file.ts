@@ -46,6 +46,7 @@ const NOTHING_YET = {
   progress: null,
   model: null,
   message: null,
+  chosen_reward: null,
   details: null,
   deployment: null,
   steps: {},

@@ -125,8 +125,9 @@ function describe({ backend_status, progress, message }: JobStatus): string {
   return `${backend_status}${percent}${message === null ? "" : ` (${message})`}`;
 }
 
-function known({ status, backend_status, progress, model, message, details }: JobStatus): Partial<JobRecord> {
-  return { status, backend_status, progress, model, message, details: details as JobRecord["details"] };
+function known({ details, chosen_reward = null, ...status }: JobStatus): Partial<JobRecord> {
+  const { id: _, ...rest } = status;
+  return { ...rest, chosen_reward, details: details as JobRecord["details"] };
 }
 
 const NO_MEMORY = /out of memory|\bOOM\b|NotEnoughResources/i;

@@ -20,6 +20,8 @@ const RoundRecord = z.strictObject({
   /** The mean of the figure that rounds are compared by, over the held-out examples. */
   score: z.number().nullable(),
   guard: z.number().nullable(),
+  /** That of its job. */
+  chosen_reward: z.number().nullable().default(null),
   /** Whether it was a champion that has what is to be reached. */
   reached: z.boolean().default(false),
   /** Whether it was the best so far, and passed the guard. */

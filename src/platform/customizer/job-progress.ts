@@ -10,6 +10,7 @@ const CURVES = {
   val_loss: "eval_loss",
   train_accuracy: "rewards/accuracies",
   val_accuracy: "eval_rewards/accuracies",
+  train_chosen_reward: "rewards/chosen",
 } as const;
 
 export const NO_CURVES: StatusDetails["metrics"] = {
