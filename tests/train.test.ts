@@ -3,9 +3,11 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { someRows, TINY_MODEL, type TrainingPlace, trainingPlace } from "../src/engine/__fixtures__/model-folder.ts";
 import { openMetricsFile } from "../src/engine/train/metrics-file.ts";
+import { METRICS_FILE } from "../src/engine/train/write-trained.ts";
 import { seededRandom } from "../src/lib/random.ts";
 import { mayMount, mounted } from "./support/disk.ts";
 import { perform } from "./support/perform.ts";
@@ -29,6 +31,12 @@ async function weightsHash(dir: string): Promise<string> {
 async function killTraining(output: string): Promise<void> {
   const lock = await readFile(join(`${output}.training`, "lock"), "utf8").catch(() => "");
   if (lock !== "") process.kill(Number(lock.split(" ")[0]), "SIGKILL");
+}
+
+/** Waits until steps have been made: before the first one there is nothing to go on from. */
+async function firstSteps(output: string): Promise<void> {
+  const metrics = join(`${output}.training`, METRICS_FILE);
+  while ((await readFile(metrics, "utf8").catch(() => "")) === "") await wait(20);
 }
 
 test("weights are the same bytes in a fresh process with one thread and with two", async () => {
@@ -74,11 +82,11 @@ test("when the command itself is killed, its training process ends with a checkp
   await using place = await trainingPlace();
   const started = startPairwright(arguments_(place, place.output, "--epochs", "2000"), { cwd: place.dir });
   await started.says("training");
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await firstSteps(place.output);
   started.child.kill("SIGKILL");
   expect((await started.ended).stderr).not.toMatch(/Error|ERR_/);
   const work_dir = `${place.output}.training`;
-  while (existsSync(join(work_dir, "lock"))) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (existsSync(join(work_dir, "lock"))) await wait(20);
   expect((await readdir(work_dir)).filter((name) => name.startsWith("checkpoint-"))).toHaveLength(1);
 });
 
@@ -118,7 +126,7 @@ test("Ctrl-C leaves a checkpoint and says how to go on", async () => {
   await using place = await trainingPlace();
   const started = startPairwright(arguments_(place, place.output, "--epochs", "2000"), { cwd: place.dir });
   await started.says("training");
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await firstSteps(place.output);
   started.child.kill("SIGINT");
   const { code, stderr } = await started.ended;
   expect(code).toBe(130);
