@@ -2,14 +2,13 @@ import { type Message, textOf } from "../../records/message.ts";
 import type { LaunchRow } from "./launch-row.ts";
 
 /**
- * What of a row does not stand in the text that a chat template made of it: roles of messages whose text is missing, `calls`
+ * What of messages and tools does not stand in the text that a chat template made of it: roles of messages whose text is missing, `calls`
  * for calls of tools, `tools` for the tools themselves. Thoughts are left out by many templates on purpose, and count for
  * nothing.
  */
-export function droppedRoles({ prompt, chosen, tools }: LaunchRow, text: string): string[] {
-  if (typeof prompt === "string") return [];
+export function droppedRoles(messages: readonly Message[], tools: LaunchRow["tools"], text: string): string[] {
   const dropped = new Set<string>();
-  for (const message of [...prompt, ...chosen]) {
+  for (const message of messages) {
     if (!holds(text, spoken(message))) dropped.add(message.role);
     const calls = message.tool_calls ?? [];
     if (calls.some((call) => !text.includes(call.function.name))) dropped.add("calls");

@@ -100,7 +100,7 @@ test("pairs that NeMo RL would mask for their length count for no batch", async 
   expect(findings.find(({ name }) => name === "reply_lengths")).toMatchObject({
     status: "warning",
     detail: expect.stringMatching(
-      /^replies of 1 of 4 rows \(.*:4\) are over 40 tokens .*counts such a pair for nothing$/,
+      /^replies of 1 of 4 training rows \(4\) are over 40 tokens .*counts such a pair for nothing$/,
     ),
   });
 });
@@ -119,7 +119,9 @@ test("prompts that leave no room for a reply are refused with their lines, in th
     const rows = [...several(row, 4), row(4, long), row(5, long)];
     const found = failures(await look(target, { rows, validation: rows.slice(0, 4), options: { max_length: 40 } }));
     expect(found.map(({ code }) => code)).toEqual(["prompts_too_long"]);
-    expect(found[0]!.detail).toMatch(/^prompts of 2 of 6 rows \(.*:5, 6\) leave no room for a reply in 40 tokens/);
+    expect(found[0]!.detail).toMatch(
+      /^prompts of 2 of 6 training rows \(5, 6\) leave no room for a reply in 40 tokens/,
+    );
   }
 });
 
@@ -129,7 +131,7 @@ test("pairs that become equal, when they are templated or when they are cut, are
   const rows = [...several(messages, 4), cut];
   const found = failures(await look("trl", { rows, validation: rows.slice(0, 4), options: { max_length: 40 } }));
   expect(found.map(({ code }) => code)).toEqual(["pairs_identical"]);
-  expect(found[0]!.detail).toMatch(/^chosen and rejected are the same tokens in 1 of 5 rows \(.*:5\)/);
+  expect(found[0]!.detail).toMatch(/^chosen and rejected are the same tokens in 1 of 5 training rows \(5\)/);
 
   const templated = messages(4, {
     chosen: [assistant("Yes", { reasoning_content: "a" })],
@@ -150,7 +152,7 @@ test("a chat template that leaves out a role is refused, by the role", async () 
     {
       code: "template_drops_role",
       detail: expect.stringMatching(
-        /^the model's chat template leaves out messages of the role system \(4 rows, .*:1, 2, 3, 4\)/,
+        /^the model's chat template leaves out messages of the role system \(of 4 of 4 training rows \(1, 2, 3, 4\) and 4 of 4 validation rows \(1, 2, 3, 4\)\)/,
       ),
     },
   ]);
@@ -163,8 +165,8 @@ test("calls of tools and the tools are looked for, too", async () => {
   expect(failures(await look("trl", { rows }))).toEqual([]);
   const found = failures(await look("trl", { rows, options: { model_name: join(dir, "no-system") } }));
   expect(found.map(({ code }) => code)).toEqual(["template_drops_role"]);
-  expect(found[0]!.detail).toContain("calls of tools (4 rows,");
-  expect(found[0]!.detail).toContain("the tools (4 rows,");
+  expect(found[0]!.detail).toContain("calls of tools (of 4 of 4 training rows");
+  expect(found[0]!.detail).toContain("the tools (of 4 of 4 training rows");
 });
 
 test("rows of another format are refused by line, with the format that they have", async () => {

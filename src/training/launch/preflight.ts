@@ -30,8 +30,8 @@ export async function preflight(input: LaunchInput, signal?: AbortSignal): Promi
     finding: failingOf("tokenizer", error),
   }));
   try {
-    const training = await takeCensus(input.files.training.path, input, tokens, signal);
-    const validation = await takeCensus(input.files.validation.path, input, tokens, signal);
+    const training = await takeCensus("training", input, tokens, signal);
+    const validation = await takeCensus("validation", input, tokens, signal);
     return [
       ...settings,
       finding,

@@ -1,19 +1,20 @@
 import { codeOf, messageOf, PairwrightError, usageError } from "../../lib/errors.ts";
 import { badLine, readJsonl } from "../../lib/jsonl.ts";
+import type { TrainingFiles } from "../../registry/training-backend.ts";
 import { droppedRoles } from "./dropped-roles.ts";
 import type { LaunchInput } from "./launch-plan.ts";
 import { type LaunchRow, launchRow, READERS } from "./launch-row.ts";
-import type { rowTokens } from "./row-tokens.ts";
+import type { RowTokens, rowTokens } from "./row-tokens.ts";
 
-/** How many rows, and the first of their lines. */
+/** How many rows, and the first of their numbers, from 1: a launch writes its files anew, in the order of the pairs. */
 export interface Counted {
   count: number;
-  lines: number[];
+  numbers: number[];
 }
 
 /** What a file's rows come to. */
 export interface RowCensus {
-  path: string;
+  side: keyof TrainingFiles;
   rows: number;
   /** What a trainer would take its loss on. */
   usable: Counted;
@@ -30,24 +31,25 @@ export interface RowCensus {
   longest: number;
 }
 
-const NAMED_LINES = 5;
+const NAMED_ROWS = 5;
 
-/** Reads a file's rows. Errors: `wrong_dataset_format`, `bad_line`, `dataset_unreadable`, those of the chat template. */
+/** Reads the rows of one side. Errors: `wrong_dataset_format`, `bad_line`, `dataset_unreadable`, those of the chat template. */
 export async function takeCensus(
-  path: string,
+  side: keyof TrainingFiles,
   input: LaunchInput,
   tokens: ReturnType<typeof rowTokens> | undefined,
   signal?: AbortSignal,
 ): Promise<RowCensus> {
-  const census = nothing(path);
+  const census = nothing(side);
+  const { path } = input.files[side];
   const { dataset_format } = input.options;
   for await (const { value, line } of rowsOf(path, signal)) {
     const row = launchRow(value, dataset_format);
     if ("problem" in row) throw wrongFormat(path, line.number, dataset_format, row.problem);
     census.rows += 1;
-    if (row.chosen.length > 1 || row.rejected.length > 1) count(census.several_messages, line.number);
-    if (tokens === undefined) count(census.usable, line.number);
-    else look(census, input, row, line.number, tokens);
+    if (row.chosen.length > 1 || row.rejected.length > 1) count(census.several_messages, census.rows);
+    if (tokens === undefined) count(census.usable, census.rows);
+    else look(census, input, row, tokens);
   }
   return census;
 }
@@ -56,35 +58,44 @@ function look(
   census: RowCensus,
   { target, options }: LaunchInput,
   row: LaunchRow,
-  line: number,
   tokens: ReturnType<typeof rowTokens>,
 ): void {
   const { max_length } = options;
-  const { prompt, chosen, rejected, text } = atLine(census.path, line, () => tokens(row));
+  const number = census.rows;
+  const { prompt, chosen, rejected, text } = atRow(`${census.side} row ${number}`, () => tokens(row));
   const longest = Math.max(chosen.length, rejected.length);
   census.longest = Math.max(census.longest, longest);
-  for (const role of droppedRoles(row, text.chosen)) {
-    const counted = census.dropped.get(role) ?? { count: 0, lines: [] };
+  for (const role of droppedOf(row, text)) {
+    const counted = census.dropped.get(role) ?? { count: 0, numbers: [] };
     census.dropped.set(role, counted);
-    count(counted, line);
+    count(counted, number);
   }
   const room = prompt < max_length;
   const fits = longest <= max_length;
-  if (!room) count(census.prompt_too_long, line);
-  else if (!fits) count(census.side_too_long, line);
+  if (!room) count(census.prompt_too_long, number);
+  else if (!fits) count(census.side_too_long, number);
   const cut = target === "trl" ? max_length : longest;
-  if (room && sameIds(chosen.slice(0, cut), rejected.slice(0, cut))) count(census.identical, line);
-  if (target === "trl" ? room : fits) count(census.usable, line);
+  if (room && sameIds(chosen.slice(0, cut), rejected.slice(0, cut))) count(census.identical, number);
+  if (target === "trl" ? room : fits) count(census.usable, number);
+}
+
+function droppedOf({ prompt, chosen, rejected, tools }: LaunchRow, text: RowTokens["text"]): Set<string> {
+  // No template is applied to a prompt that is a text.
+  if (typeof prompt === "string") return new Set();
+  return new Set([
+    ...droppedRoles([...prompt, ...chosen], tools, text.chosen),
+    ...droppedRoles(rejected, undefined, text.rejected),
+  ]);
 }
 
 function sameIds(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((id, index) => id === b[index]);
 }
 
-function nothing(path: string): RowCensus {
-  const none = () => ({ count: 0, lines: [] });
+function nothing(side: RowCensus["side"]): RowCensus {
+  const none = () => ({ count: 0, numbers: [] });
   return {
-    path,
+    side,
     rows: 0,
     ...{ usable: none(), prompt_too_long: none(), side_too_long: none(), identical: none(), several_messages: none() },
     dropped: new Map(),
@@ -92,9 +103,9 @@ function nothing(path: string): RowCensus {
   };
 }
 
-function count(counted: Counted, line: number): void {
+function count(counted: Counted, number: number): void {
   counted.count += 1;
-  if (counted.lines.length < NAMED_LINES) counted.lines.push(line);
+  if (counted.numbers.length < NAMED_ROWS) counted.numbers.push(number);
 }
 
 async function* rowsOf(path: string, signal?: AbortSignal) {
@@ -124,12 +135,12 @@ function wrongFormat(path: string, line: number, format: keyof typeof READERS, p
 }
 
 /** What a template says does not name the row. */
-function atLine<T>(path: string, line: number, work: () => T): T {
+function atRow<T>(where: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
     if (!PairwrightError.is(error)) throw error;
     const { code, message, fix, exit_code } = error;
-    throw new PairwrightError({ code, where: `${path}:${line}`, what: message, fix, exit_code });
+    throw new PairwrightError({ code, where, what: message, fix, exit_code });
   }
 }

@@ -10,8 +10,8 @@ export interface RowTokens {
   prompt: number;
   chosen: readonly number[];
   rejected: readonly number[];
-  /** The text that the template makes of prompt and tools, and of all with the chosen side. */
-  text: { prompt: string; chosen: string };
+  /** The text that the template makes of the prompt with each side. */
+  text: { chosen: string; rejected: string };
 }
 
 const CACHED_PROMPTS = 500;
@@ -74,7 +74,7 @@ export function rowTokens(
       prompt: prompt.ids.length,
       chosen: idsOf(chosen, prompt),
       rejected: idsOf(rejected, prompt),
-      text: { prompt: prompt.text, chosen },
+      text: { chosen, rejected },
     };
   };
 }

@@ -14,13 +14,11 @@ export function tokenFindings(input: LaunchInput, training: RowCensus, validatio
 }
 
 function templateFinding(both: RowCensus[]): LaunchFinding {
-  const dropped = new Map<string, Counted & { path: string }>();
-  for (const { path, dropped: found } of both) {
-    for (const [role, counted] of found) if (!dropped.has(role)) dropped.set(role, { path, ...counted });
-  }
-  if (dropped.size === 0) return ok("chat_template", "it writes all messages of every row");
-  const parts = [...dropped].map(([role, { path, count, lines }]) => {
-    return `${WHAT[role] ?? `messages of the role ${role}`} (${count} rows, ${places(path, lines, count)})`;
+  const roles = new Set(both.flatMap(({ dropped }) => [...dropped.keys()]));
+  if (roles.size === 0) return ok("chat_template", "it writes all messages of every row");
+  const parts = [...roles].map((role) => {
+    const found = both.filter(({ dropped }) => dropped.has(role));
+    return `${WHAT[role] ?? `messages of the role ${role}`} (of ${told(found, ({ dropped }) => dropped.get(role))})`;
   });
   return failed(
     "chat_template",
@@ -38,7 +36,7 @@ function promptFinding({ options }: LaunchInput, both: RowCensus[]): LaunchFindi
   return failed(
     "lengths",
     "prompts_too_long",
-    `prompts of ${told(found, "prompt_too_long")} leave no room for a reply in ${options.max_length} tokens: their pairs would be left out without a word; raise max_length (the longest has ${longest}), or leave them out`,
+    `prompts of ${told(found, (each) => each.prompt_too_long)} leave no room for a reply in ${options.max_length} tokens: their pairs would be left out without a word; raise max_length (the longest has ${longest}), or leave them out`,
   );
 }
 
@@ -48,7 +46,7 @@ function sideFinding({ target, options }: LaunchInput, both: RowCensus[]): Launc
   const then =
     target === "nemo-rl" ? "NeMo RL counts such a pair for nothing" : "TRL cuts the end off, and the end token with it";
   const longest = Math.max(...both.map((census) => census.longest));
-  const detail = `replies of ${told(found, "side_too_long")} are over ${options.max_length} tokens with their prompt (the longest has ${longest}): ${then}`;
+  const detail = `replies of ${told(found, (each) => each.side_too_long)} are over ${options.max_length} tokens with their prompt (the longest has ${longest}): ${then}`;
   return { name: "reply_lengths", status: "warning", code: null, detail };
 }
 
@@ -58,7 +56,7 @@ function identicalFinding(both: RowCensus[]): LaunchFinding {
   return failed(
     "sides",
     "pairs_identical",
-    `chosen and rejected are the same tokens in ${told(found, "identical")}, as the template writes them or as they are cut: there is nothing to prefer; leave them out, or raise max_length`,
+    `chosen and rejected are the same tokens in ${told(found, (each) => each.identical)}, as the template writes them or as they are cut: there is nothing to prefer; leave them out, or raise max_length`,
   );
 }
 
@@ -67,22 +65,18 @@ function messagesFinding({ target }: LaunchInput, both: RowCensus[]): LaunchFind
   if (found.length === 0) return undefined;
   const then =
     target === "nemo-rl" ? "NeMo RL trains the last one only" : "TRL trains all of them, results of tools among them";
-  const detail = `sides of ${told(found, "several_messages")} have several messages: ${then}; --completion divergence of \`pairwright rollouts\` makes sides of one`;
+  const detail = `sides of ${told(found, (each) => each.several_messages)} have several messages: ${then}; --completion divergence of \`pairwright rollouts\` makes sides of one`;
   return { name: "messages", status: "warning", code: null, detail };
 }
 
-type Kind = "prompt_too_long" | "side_too_long" | "identical" | "several_messages";
-
-function told(found: RowCensus[], kind: Kind): string {
+/** `2 of 9 training rows (3, 7) and 1 of 4 validation rows (2)` */
+function told(found: readonly RowCensus[], of: (census: RowCensus) => Counted | undefined): string {
   const parts = found.map((census) => {
-    const { count, lines } = census[kind];
-    return `${count} of ${census.rows} rows (${places(census.path, lines, count)})`;
+    const { count, numbers } = of(census) ?? { count: 0, numbers: [] };
+    const more = count > numbers.length ? ", …" : "";
+    return `${count} of ${census.rows} ${census.side} rows (${numbers.join(", ")}${more})`;
   });
   return parts.join(" and ");
-}
-
-function places(path: string, lines: readonly number[], count: number): string {
-  return `${path}:${lines.join(", ")}${count > lines.length ? ", …" : ""}`;
 }
 
 function ok(name: string, detail: string): LaunchFinding {
