@@ -36,6 +36,7 @@ export async function performRounds(
     ...asked,
     output_dir,
     rounds,
+    curriculum_learning: finetuning.curriculum_learning,
     held_out,
     // A round's model takes no deployment before the last word, whatever was asked for.
     measuring: { ...measuring, ...inRounds, gate: measuring.gate === "exit" ? "exit" : "on" },

@@ -100,6 +100,11 @@ const Rounds = z.strictObject({
     .default("base")
     .describe("what each round trains: the base model anew, or the model of the round before (embedded platform only)"),
   replay: z.boolean().default(true).describe("pairs are made of the candidates of all rounds so far"),
+  example_share: Fraction.positive()
+    .default(1)
+    .describe(
+      "of the examples, from the second round on: first those not played yet and those whose scores differ most",
+    ),
   keep_optimizer: z.boolean().default(true).describe("with start_from latest: the optimiser goes on, too"),
   learning_rate: FirstToLast.optional().describe("of the first round and of the last, evenly between"),
   beta: FirstToLast.optional().describe("likewise, of dpo.ref_policy_kl_penalty"),

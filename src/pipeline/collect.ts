@@ -3,6 +3,8 @@ import { basename, join } from "node:path";
 import { exists } from "../lib/files.ts";
 import { diskError } from "./disk-error.ts";
 import { completedAt, type EvaluateResult, evaluateInto } from "./evaluate.ts";
+import { chooseByCurriculum } from "./loop/curriculum.ts";
+import { exampleSignals } from "./loop/example-signals.ts";
 import { type BuildPairsOptions, buildPairs, isEmpty, type PairsSummary } from "./pairs/build-pairs.ts";
 import type { Parts } from "./parts.ts";
 import type { RunFolder } from "./run-folder.ts";
@@ -46,9 +48,11 @@ export async function collectInto(
 /** Pairs and data set of the runs in a folder. */
 async function pairsInto(folder: RunFolder, parts: Parts, options: RunOptions): Promise<PairsSummary> {
   const split = await splitFor(parts.output_dir, parts.pairs.split);
+  const only = await trainedOn(folder, parts, options);
   const pairs = await buildPairs({
     ...parts.pairs,
     ...(await runsAndPool(folder, parts, options)),
+    only,
     output: folder.dir,
     seed: options.seed,
     split,
@@ -68,6 +72,17 @@ async function pairsInto(folder: RunFolder, parts: Parts, options: RunOptions): 
   return pairs;
 }
 
+/** The examples that a curriculum chooses by how they were scored last; undefined is all of them. */
+async function trainedOn({ dir }: RunFolder, { pairs }: Parts, options: RunOptions): Promise<Set<string> | undefined> {
+  const { curriculum, replay = [], seed, stop, log } = options;
+  if (curriculum === undefined) return undefined;
+  const { step_name } = pairs.builder;
+  const signals = await exampleSignals([...replay, dir], { step_name, signal: stop });
+  const chosen = chooseByCurriculum(signals, curriculum, seed);
+  log.info(`curriculum: ${chosen.size} of ${signals.size} examples are trained on`);
+  return chosen;
+}
+
 const POOL = "replay.jsonl";
 
 /**
@@ -77,9 +92,11 @@ const POOL = "replay.jsonl";
 async function runsAndPool(
   { dir, path }: RunFolder,
   { pairs }: Parts,
-  { replay }: RunOptions,
+  { replay, curriculum }: RunOptions,
 ): Promise<Pick<BuildPairsOptions, "runs" | "pool">> {
-  if (replay === undefined || pairs.builder.group_by !== "prompt") return { runs: [...(replay ?? []), dir] };
+  // What a curriculum leaves out now may be wanted later: replies alone do not say which example they are of.
+  if (replay === undefined || curriculum !== undefined || pairs.builder.group_by !== "prompt")
+    return { runs: [...(replay ?? []), dir] };
   const to = path(POOL);
   const last = replay.at(-1);
   if (last === undefined) return { runs: [dir], pool: { to } };

@@ -1,16 +1,18 @@
 import { join } from "node:path";
-import type { Rounds } from "../config/schema.ts";
+import type { Finetuning, Rounds } from "../config/schema.ts";
 import { hash31 } from "../lib/hash.ts";
 import type { Logger } from "../lib/log.ts";
 import type { TrainingParts } from "./assemble-training.ts";
 import { chooseHeldOut } from "./finetune/held-out.ts";
 import { type Measuring, planOf, refuseOtherPlan } from "./finetune/measuring.ts";
 import { type FinetuneOptions, type FinetuneResult, finetuneLocked, lockOutput } from "./finetune.ts";
+import { curriculumAt } from "./loop/curriculum.ts";
 import { displacementOf } from "./loop/displacement.ts";
 import { lastResult } from "./loop/finish-loop.ts";
 import { finishedRound } from "./loop/finished-round.ts";
 import { type Champion, type LoopRecord, putAside, type RoundRecord, readLoop, writeLoop } from "./loop/loop-record.ts";
 import { retireRounds, serveAgain } from "./loop/round-deployments.ts";
+import { sampleExamples } from "./loop/sample-examples.ts";
 import { figureOf } from "./measure/figure-of.ts";
 import type { Measurement } from "./measure/measure-model.ts";
 import type { Parts } from "./parts.ts";
@@ -26,6 +28,7 @@ export interface RoundParts {
 export interface LoopOptions extends Omit<FinetuneOptions, "before" | "replay" | "measuring"> {
   output_dir: string;
   rounds: Rounds;
+  curriculum_learning: Finetuning["curriculum_learning"];
   measuring: Measuring;
   /** What the configuration names, with the newest model as policy (null: as configured). */
   assembleRound(place: { round: number; latest: string | null }): Promise<RoundParts>;
@@ -115,7 +118,7 @@ export function isCutShort({ job, completed, failed }: Pick<FinetuneResult, "job
 }
 
 async function playRound(round: number, record: LoopRecord, options: LoopOptions): Promise<FinetuneResult> {
-  const { output_dir, rounds, measuring, assembleRound, seed } = options;
+  const { output_dir, rounds, measuring, assembleRound, seed, held_out, stop } = options;
   const newest = record.rounds.at(-1);
   const latest = newest?.model ?? null;
   const { parts, training, close } = await assembleRound({ round, latest });
@@ -124,10 +127,12 @@ async function playRound(round: number, record: LoopRecord, options: LoopOptions
     if (newest && !(await serveAgain(newest, { ...options, training }))) {
       return { ...(await lastResult(output_dir, record)), stopped: "drained" };
     }
-    return await finetuneLocked(parts, {
+    const sample = { share: rounds.example_share, held_out, earlier, seed: round, stop };
+    return await finetuneLocked(await sampleExamples(parts, sample), {
       ...options,
       training,
       round,
+      curriculum: curriculumAt(round, options.curriculum_learning),
       // Other games each round; what is measured on stays the same.
       seed: round === 1 ? seed : hash31("round", seed, round),
       measuring: { ...measuring, model: latest ?? measuring.model },

@@ -1,5 +1,6 @@
 import type { Logger } from "../lib/log.ts";
 import type { RunManifest } from "../records/manifest.ts";
+import type { Curriculum } from "./loop/curriculum.ts";
 import type { Progress } from "./play-examples.ts";
 import type { RunFolder } from "./run-folder.ts";
 
@@ -39,6 +40,8 @@ export interface RunOptions {
   skip_completed_entries?: boolean;
   /** Folders of earlier runs whose candidates make pairs beside those of this run. */
   replay?: readonly string[] | undefined;
+  /** Which of the examples are trained on, by what their candidates scored; all of them unless told. */
+  curriculum?: Curriculum | undefined;
   /** These go into the manifest before anything is played. */
   round?: number | undefined;
   plan?: RunManifest["plan"];

@@ -42,14 +42,14 @@ export const run: CommandRun = async (input) => {
       uses: FINETUNE_USES,
       prepare({ config, terminal, flags, builtins }) {
         refuseFlags(flags);
-        refuseSettings(config, terminal);
+        refuseSettings(config, terminal, roundsOf({ config, flags }));
         training = assembleTraining(config, terminal, builtins.secrets);
         return config.finetuning.output_dir;
       },
       async perform(parts, options, loaded) {
         if (training === undefined) throw new TypeError("nothing was prepared");
         const { config, flags } = loaded;
-        const count = wholeNumber(flags, "rounds", 1) ?? config.finetuning.rounds.count;
+        const count = roundsOf(loaded);
         const asked = {
           ...options,
           training,
@@ -81,6 +81,10 @@ export const run: CommandRun = async (input) => {
     candidate?.backend.close();
   }
 };
+
+function roundsOf({ config, flags }: Pick<Loaded, "config" | "flags">): number {
+  return wholeNumber(flags, "rounds", 1) ?? config.finetuning.rounds.count;
+}
 
 function refuseFlags(flags: Loaded["flags"]): void {
   const refuse = (flag: string, what: string, fix: string) => {

@@ -27,6 +27,10 @@ test.each([
   expect(refusal(finetuning)).toMatchObject({ code, where, exit_code: 2 });
 });
 
+test("a curriculum is taken where there are rounds to widen it in", () => {
+  expect(refusal({ curriculum_learning: { enabled: true }, rounds: { count: 2 } })).toBeUndefined();
+});
+
 test("what the seeds' configuration has is taken, num_epochs included", () => {
   expect(
     refusal({ reward_function: { name: "game" }, num_epochs: 3, target_functions: ["<workflow>"] }),

@@ -3,7 +3,11 @@ import { usageError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 
 /** Refuses by name what `finetuning:` asks for and nothing here does, before anything is spent. */
-export function refuseSettings({ finetuning, eval: { evaluators }, file }: Config, log: Logger): void {
+export function refuseSettings(
+  { finetuning, eval: { evaluators }, file }: Config,
+  log: Logger,
+  rounds: number = finetuning.rounds.count,
+): void {
   const { enabled, curriculum_learning, target_functions, num_epochs, reward_function } = finetuning;
   const refuse = (key: string, what: string, fix: string) => {
     throw usageError({ code: "not_supported", where: `${file}: finetuning.${key}`, what, fix });
@@ -16,8 +20,12 @@ export function refuseSettings({ finetuning, eval: { evaluators }, file }: Confi
       fix: "set finetuning.enabled: true, or -o finetuning.enabled true",
     });
   }
-  if (curriculum_learning.enabled) {
-    refuse("curriculum_learning", "a single round has no later epochs to widen the choice in", "set enabled: false");
+  if (curriculum_learning.enabled && rounds === 1) {
+    refuse(
+      "curriculum_learning",
+      "a single round has no later ones to widen the choice in",
+      "ask for more with finetuning.rounds.count or --rounds, or set enabled: false",
+    );
   }
   if (target_functions.length !== 1 || target_functions[0] !== "<workflow>") {
     refuse(

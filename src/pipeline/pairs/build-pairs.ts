@@ -25,6 +25,8 @@ export const DATASET_MANIFEST = "dataset/manifest.json";
 export interface BuildPairsOptions {
   /** Folders of runs, or `runs.jsonl` files. Several are one data set; a run that stands in two of them counts twice. */
   runs: readonly string[];
+  /** The examples that pairs are made of; all of them unless told. */
+  only?: ReadonlySet<string> | undefined;
   /** Where the files go; the folder of the first run unless told. */
   output?: string | undefined;
   builder: TrajectoryBuilder;
@@ -101,7 +103,7 @@ export function isEmpty({
 export async function buildPairs(asked: BuildPairsOptions): Promise<PairsSummary> {
   const paths = await Promise.all(asked.runs.map(runsFile));
   const output = asked.output ?? dirname(paths[0] ?? "");
-  await using index = await openRunIndex(paths, { signal: asked.signal });
+  await using index = await openRunIndex(paths, { signal: asked.signal, only: asked.only });
   const options = { ...asked, seed: asked.seed ?? [...index.seeds.keys()][0] ?? 0 };
   const draft = new PairsDraft({ ...options, output, contradictions: options.builder.contradictions });
   const found = noYield();

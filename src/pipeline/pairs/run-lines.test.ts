@@ -47,6 +47,11 @@ test("a key of two files counts twice, or once, the later file's", async () => {
   });
 });
 
+test("only the examples that are wanted count", async () => {
+  const folder = await runFolder([run(1), run(2, "x", { status: "failed" }), run(3), run(1, "again")]);
+  expect(await read([folder], { only: new Set(["e1"]) })).toMatchObject({ runs: ["e1/0/0 again"], failed: 0 });
+});
+
 test("a last line that is cut off is left out and said; a whole one only lacks its newline", async () => {
   const text = JSON.stringify(run(2));
   const cut = await read([await runFolder([run(1), text.slice(0, -9)])]);

@@ -66,11 +66,13 @@ export interface RunIndexOptions {
    * never replaces one that another file has completed.
    */
   one_of_each_key?: boolean;
+  /** The examples whose runs count; all of them unless told. */
+  only?: ReadonlySet<string> | undefined;
 }
 
 /** Reads where the lines of the files begin and which runs they hold. */
 export async function openRunIndex(paths: readonly string[], options: RunIndexOptions = {}): Promise<RunIndex> {
-  const { with_failed = false, one_of_each_key = false, signal } = options;
+  const { with_failed = false, one_of_each_key = false, only, signal } = options;
   const table = new LineTable();
   const files: FileHandle[] = [];
   const warnings: string[] = [];
@@ -83,7 +85,7 @@ export async function openRunIndex(paths: readonly string[], options: RunIndexOp
       const file = await open(path, "r");
       files.push(file);
       if (!one_of_each_key) table.forgetKeys();
-      await indexFile({ path, place, file, table, warnings, seeds, signal });
+      await indexFile({ path, place, file, table, warnings, seeds, only, signal });
     }
   } catch (error) {
     await close();
@@ -118,12 +120,14 @@ interface IndexedFile {
   table: LineTable;
   warnings: string[];
   seeds: Map<number, string>;
+  only: ReadonlySet<string> | undefined;
   signal: AbortSignal | undefined;
 }
 
 async function indexFile(indexed: IndexedFile): Promise<void> {
-  const { path, place, file, table, warnings, seeds, signal } = indexed;
-  const add = (where: Where, { seed, ...head }: Head) => {
+  const { path, place, file, table, warnings, seeds, only, signal } = indexed;
+  const add = (where: Where, { seed, example_id, ...head }: Head) => {
+    if (only?.has(example_id) === false) return;
     if (seed !== undefined && !seeds.has(seed)) seeds.set(seed, path);
     table.add({ place, ...where, ...head });
   };
@@ -166,7 +170,10 @@ async function indexFile(indexed: IndexedFile): Promise<void> {
   else warnings.push(`${path}:${number}: the last line is cut off and was left out (${line.length} bytes)`);
 }
 
-type Head = Pick<LineEntry, "key" | "example_index" | "rep" | "run_index" | "failed"> & { seed: number | undefined };
+type Head = Pick<LineEntry, "key" | "example_index" | "rep" | "run_index" | "failed"> & {
+  example_id: string;
+  seed: number | undefined;
+};
 type Where = Pick<LineEntry, "number" | "offset" | "length">;
 
 /** The fields that stand first on a line as `runs.jsonl` is written; `undefined` when they do not. */
@@ -177,7 +184,7 @@ function headOf(prefix: Buffer): Head | undefined {
   const example_id = JSON.parse(id) as string;
   const numbers = { example_index: Number(example_index), rep: Number(rep), run_index: Number(run_index) };
   const key = runKey({ example_id, ...numbers });
-  return { key, ...numbers, failed: status === "failed", seed: Number(seed) };
+  return { key, example_id, ...numbers, failed: status === "failed", seed: Number(seed) };
 }
 
 /** The same fields, wherever on the line they stand. */
@@ -196,7 +203,13 @@ async function parsedHead({ path, file }: IndexedFile, where: Where): Promise<He
   }
   const numbers = { example_index, rep, run_index };
   const key = runKey({ example_id, ...numbers });
-  return { key, ...numbers, failed: status === "failed", seed: typeof seed === "number" ? seed : undefined };
+  return {
+    key,
+    example_id,
+    ...numbers,
+    failed: status === "failed",
+    seed: typeof seed === "number" ? seed : undefined,
+  };
 }
 
 async function textAt(file: FileHandle, { offset, length }: Where): Promise<string> {
