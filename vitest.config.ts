@@ -13,6 +13,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "tests/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["tests/interop/**", "node_modules/**"],
     testTimeout: 30_000,
+    hookTimeout: 30_000,
     // A worker keeps the modules that its files share, instead of loading them anew for each: a sixth of all the time.
     isolate: false,
     // What is built is loaded as it is.

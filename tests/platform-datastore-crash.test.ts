@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seededRandom } from "../src/lib/random.ts";
 import { commitText, fileLine, hubAt, sha256 } from "../src/platform/datastore/__fixtures__/hub.ts";
@@ -80,7 +81,8 @@ test("a platform that is killed amid uploads has every commit it told of, whole,
   for (let round = 0; round < KILLS; round += 1) {
     const { hub, child, ended } = platform;
     const clients = Array.from({ length: CLIENTS }, (_, client) => upload(hub, client, round, told));
-    setTimeout(() => child.kill("SIGKILL"), 150 + random() * 300);
+    for (const before = told.size; told.size === before; ) await wait(5);
+    setTimeout(() => child.kill("SIGKILL"), random() * 300);
     const steps = await Promise.all(clients);
     await ended;
     cut += steps.length;
