@@ -17,6 +17,7 @@ import { splitOverride } from "./arguments.ts";
 import { type CommandInput, packageVersion } from "./command.ts";
 import { wholeNumber } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { watchCommand } from "./launch-watch.ts";
 import { environment, list, loadConfigFor } from "./load.ts";
 import { resumeCommand } from "./resume-command.ts";
 import type { Terminal } from "./terminal.ts";
@@ -68,6 +69,7 @@ export async function runLaunchCollect(input: CommandInput, submitter: Submit): 
   });
   terminal.status(undefined);
   const { fault, dir } = result;
+  if (result.job) terminal.info(`how it stands: ${watchCommand(input, "collect", dir)}`);
   if (fault === undefined || !GOES_ON.includes(fault.code)) return report(result, submitter, terminal);
   const fix = `${fault.fix}: ${resumeCommand("launch", args, flags, basename(dir))}`;
   return report({ ...result, fault: withFix(fault, fix) }, submitter, terminal);

@@ -6,9 +6,11 @@ import { findTrainer } from "../pipeline/launch/find-trainer.ts";
 import { type LaunchTrainingResult, launchTraining } from "../pipeline/launch/launch-training.ts";
 import { typedCommand } from "../pipeline/launch/submit.ts";
 import { type CommandInput, packageVersion } from "./command.ts";
+import { describeTraining, type TrainingStanding } from "./describe-training.ts";
 import { wholeNumber } from "./flags.ts";
 import { formatsOf } from "./formats.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { watchCommand } from "./launch-watch.ts";
 import { environment, loadConfigFor } from "./load.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -48,7 +50,9 @@ export async function runLaunchTraining(input: CommandInput, target: Target, sub
       throw interrupt.drain.aborted && !PairwrightError.is(error) ? interrupted(error) : error;
     })
     .finally(() => terminal.status(undefined));
-  return report(result, submitter, terminal);
+  const code = report(result, submitter, terminal);
+  if (result.job) terminal.info(`how it stands: ${watchCommand(input, target, result.dir)}`);
+  return code;
 }
 
 function report(result: LaunchTrainingResult, submitter: Submit, terminal: Terminal): number {
@@ -67,13 +71,13 @@ function report(result: LaunchTrainingResult, submitter: Submit, terminal: Termi
 }
 
 function describe(result: LaunchTrainingResult, submitter: Submit): string {
-  const { dir, commands, refused, pairs, job, watch, outcome } = result;
+  const { dir, commands, refused, pairs, job, outcome } = result;
   const { training, validation } = pairs;
   const lines = [
     `${counted(training.written, "row")} for training, ${validation.written} for validation`,
     `launch folder: ${dir}`,
   ];
-  if (job) lines.push(`submitted to ${job.submitter}: ${job.id}`, `its metrics will be in ${watch.metrics}`);
+  if (job) lines.push(`submitted to ${job.submitter}: ${job.id}`);
   else if (outcome) {
     const { step, total_steps, loss, checkpoint } = outcome;
     lines.push(`${outcome.status}: ${step} of ${total_steps} steps${loss === null ? "" : `, loss ${loss.toFixed(4)}`}`);
@@ -91,7 +95,7 @@ function describe(result: LaunchTrainingResult, submitter: Submit): string {
 function progressLine(terminal: Terminal) {
   let shown = 0;
   let said = "";
-  return (progress: Progress) => {
+  return (progress: TrainingStanding) => {
     const now = Date.now();
     const line = describeTraining(progress);
     if (progress.step === 0 || line === said || now - shown < (terminal.live ? LIVE_MS : PLAIN_MS)) return;
@@ -100,22 +104,6 @@ function progressLine(terminal: Terminal) {
     else terminal.info(line);
   };
 }
-
-/** `step 3/40 · loss 0.6931 · validation loss 0.6902 · 12 s left` */
-export function describeTraining({ step, total_steps, loss, validation_loss, eta_s }: Progress): string {
-  const parts = [
-    `step ${step}/${total_steps}`,
-    loss === null ? "" : `loss ${loss.toFixed(4)}`,
-    validation_loss === null ? "" : `validation loss ${validation_loss.toFixed(4)}`,
-    eta_s === null ? "" : `${Math.ceil(eta_s)} s left`,
-  ];
-  return parts.filter((part) => part !== "").join(" · ");
-}
-
-type Progress = Pick<
-  NonNullable<LaunchTrainingResult["outcome"]>,
-  "step" | "total_steps" | "loss" | "validation_loss" | "eta_s"
->;
 
 function interrupted(cause: unknown): PairwrightError {
   return new PairwrightError({

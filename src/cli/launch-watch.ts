@@ -1,11 +1,17 @@
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { EXIT } from "../lib/errors.ts";
+import { shellCommand } from "../lib/shell-words.ts";
 import { counted } from "../pipeline/describe-result.ts";
 import { type LaunchStanding, watchLaunch } from "../pipeline/launch/watch-launch.ts";
 import type { CommandInput } from "./command.ts";
-import { describeTraining } from "./launch-training.ts";
-import { loadConfigFor } from "./load.ts";
+import { describeTraining } from "./describe-training.ts";
+import { configFileOf, loadConfigFor } from "./load.ts";
 import { stoppable } from "./stoppable.ts";
+
+/** What to type to see how a submitted launch stands. */
+export function watchCommand({ args, flags }: Pick<CommandInput, "args" | "flags">, on: string, dir: string): string {
+  return shellCommand(["pairwright", "launch", configFileOf(args, flags), "--on", on, "--watch", basename(dir)]);
+}
 
 /** `launch --watch`: how a launch stands, in one look. */
 export async function runLaunchWatch(input: CommandInput, on: "nemo-rl" | "trl" | "collect"): Promise<number> {
