@@ -36,7 +36,7 @@ function describe({ dir, job, outcome, shards, merged }: LaunchStanding): string
   }
   if (shards) lines.push(merged ? `merged: ${merged}` : `not merged (${counted(shards.length, "shard")})`);
   if (outcome) {
-    lines.push(describeTraining(outcome));
+    lines.push(`${outcome.status === "completed" ? "completed: " : ""}${describeTraining(outcome)}`);
     if (outcome.status === "failed") lines.push(`not at its end, or failed: ${outcome.problems.join("; ")}`);
     if (outcome.checkpoint) lines.push(`checkpoint: ${outcome.checkpoint.dir}`);
   }
