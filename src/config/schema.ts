@@ -87,7 +87,11 @@ export const REFUSED: Record<string, string> = {
 
 const Fraction = z.number().min(0).max(1);
 
-const FirstToLast = z.strictObject({ first: z.number().positive(), last: z.number().positive() });
+const FirstToLast = z.strictObject({
+  first: z.number().positive(),
+  last: z.number().positive(),
+  over: z.int().min(1).optional().describe("so many rounds, after which it stays; all of them unless told"),
+});
 const Level = z.strictObject({
   metric: z.string().min(1).describe("evaluator, or evaluator.metric"),
   at_least: z.number(),

@@ -30,6 +30,8 @@ const optionsOf = (made: Config) => made.trainer_adapters.adapter?.options as Re
 test("learning rate and beta go evenly from the first round to the last", () => {
   expect([1, 2, 3].map((round) => between({ first: 2, last: 1 }, round, 3))).toEqual([2, 1.5, 1]);
   expect(between({ first: 2, last: 1 }, 1, 1)).toBe(2);
+  const over = [1, 2, 3, 4].map((round) => between({ first: 2, last: 1, over: 3 }, round, 12));
+  expect(over).toEqual([2, 1.5, 1, 1]);
 
   const rounds = { learning_rate: { first: 0.002, last: 0.001 }, beta: { first: 0.5, last: 0.1 } };
   const { hyperparameters } = optionsOf(roundConfig(config(rounds), { round: 3, llm: "policy", latest: "ns/m@2" }));

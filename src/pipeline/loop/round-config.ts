@@ -84,9 +84,14 @@ function baseOf({ customization_config }: Options): string {
   return String(customization_config).replace(/@.*$/, "");
 }
 
-/** Evenly from the first round's value to the last one's. */
-export function between({ first, last }: { first: number; last: number }, round: number, count: number): number {
-  const share = count <= 1 ? 0 : Math.min(1, (round - 1) / (count - 1));
+/** Evenly from the first round's value to the last one's, over `count` rounds unless it says over how many. */
+export function between(
+  { first, last, over }: { first: number; last: number; over?: number | undefined },
+  round: number,
+  count: number,
+): number {
+  const steps = (over ?? count) - 1;
+  const share = steps <= 0 ? 0 : Math.min(1, (round - 1) / steps);
   return first * (1 - share) + last * share;
 }
 
