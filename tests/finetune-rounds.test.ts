@@ -72,6 +72,7 @@ test("rounds that were killed after the first go on with the second, from the mo
     // What was there to be measured is gone; only a champion that was found better is deployed.
     const stays = round.round === champion?.round && result.verdict.promoted === true;
     expect(job).toMatchObject({ id: round.job_id, status: "completed" });
+    if (result.job.id === round.job_id) expect(result.deployment).toEqual(job.deployment);
     expect(job.deployment).toMatchObject(stays ? { status: "ready", promoted: true } : { status: "deleted" });
   }
   const manifest = JSON.parse(await readFile(join(dir, "out", two?.run_id ?? "", "manifest.json"), "utf8"));

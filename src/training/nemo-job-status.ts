@@ -48,7 +48,7 @@ const Curves = z.object({
   metrics: z.object({ train_chosen_reward: z.array(z.object({ value: z.number() })).min(1) }),
 });
 
-/** The mean of the last steps, where the service draws this curve: the embedded platform does. */
+/** The mean of the last steps, where the service tells them: the embedded platform does. */
 function chosenReward(details: Partial<KnownStatus> | null): number | null {
   const curves = Curves.safeParse(details?.metrics);
   if (!curves.success) return null;

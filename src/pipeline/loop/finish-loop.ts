@@ -33,14 +33,16 @@ export async function finishLoop(record: LoopRecord, options: FinishOptions): Pr
     const round = rounds.find((one) => one.round === champion?.round);
     const finished = round?.model == null ? {} : await judgeChampion({ ...round, model: round.model }, options);
     if (!finished.stopped) await retireRounds(record, () => false, options);
-    return finished;
+    const told = finished.verdict?.promoted === true ? round : rounds.at(-1);
+    const job = await readJobRecord(join(options.output_dir, told?.run_id ?? ""));
+    return { ...finished, ...(job && { job }) };
   } finally {
     await lock.release();
   }
 }
 
-/** What the rounds came to in the end. */
-export type Finished = Partial<Judged> & Pick<FinetuneResult, "stopped" | "gate">;
+/** What the rounds came to in the end; `job` is that of a champion that was promoted, else the last one's. */
+export type Finished = Partial<Judged> & Pick<FinetuneResult, "stopped" | "gate" | "job">;
 
 async function judgeChampion(round: RoundRecord & { model: string }, options: FinishOptions): Promise<Finished> {
   const { output_dir, measuring } = options;

@@ -63,6 +63,16 @@ test("a curve stays bounded, and keeps its first and its last point", () => {
   expect([points[0]?.[0], points.at(-1)?.[0]]).toEqual([0, 8999]);
 });
 
+test("of the chosen replies' rewards the last steps are kept, every one, however seldom curves get a point", () => {
+  const heard = Array.from({ length: 25 }, (_, at) => ({ step: at + 1, "rewards/chosen": at })).reduce(
+    (at, record) => withRecord(at, { record, steps: 25, at: "t" }),
+    job(),
+  );
+  expect(curve(heard, "train_chosen_reward")?.map(([, value]) => value)).toEqual(
+    Array.from({ length: 20 }, (_, at) => at + 5),
+  );
+});
+
 test("what came out: the lowest loss that was noted, and the epoch of the best validation", () => {
   const result = { steps: 25, loss: { first: 1, last: 0.04 }, validation_loss: 0.1 } as TrainingResult;
   expect(withResult(told(job(), 25, 25), result).status_details).toMatchObject({

@@ -10,8 +10,10 @@ const CURVES = {
   val_loss: "eval_loss",
   train_accuracy: "rewards/accuracies",
   val_accuracy: "eval_rewards/accuracies",
-  train_chosen_reward: "rewards/chosen",
 } as const;
+
+/** Of this one the last steps are kept, every one of them: they tell how a training ended (see `displacement.ts` of the engine). */
+const AT_THE_END = { curve: "train_chosen_reward", name: "rewards/chosen", points: 20 } as const;
 
 export const NO_CURVES: StatusDetails["metrics"] = {
   keys: ["train_loss", "val_loss"],
@@ -74,6 +76,12 @@ function withPoints(
     const is_due = name.startsWith("eval_") || step % every === 0;
     if (value === undefined || !is_due) continue;
     changed = { ...changed, [curve]: withPoint(changed[curve] ?? [], { step: step - 1, value, timestamp: at }) };
+  }
+  const { curve, name, points } = AT_THE_END;
+  const value = record[name];
+  if (value !== undefined) {
+    const last = withPoint(changed[curve] ?? [], { step: step - 1, value, timestamp: at }).slice(-points);
+    changed = { ...changed, [curve]: last };
   }
   return changed === metrics.metrics ? metrics : { keys: Object.keys(changed), metrics: changed };
 }
