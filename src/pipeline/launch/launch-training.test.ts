@@ -92,7 +92,13 @@ const VOLUME = { container: "image" };
 
 test.each([
   ["nemo-rl", "slurm", "sbatch", "echo Submitted batch job 77", "77"],
-  ["nemo-rl", "ray", "ray", `echo "Job 'launch-x' submitted successfully"`, "launch-x"],
+  [
+    "nemo-rl",
+    "ray",
+    "ray",
+    `printf "12:00 SUCC cli.py:67 -- \\033[32mJob 'launch-x' submitted successfully\\033[39m\\n"`,
+    "launch-x",
+  ],
   ["nemo-rl", "kubernetes", "kubectl", "echo rayjob.ray.io/launch-x created", "rayjob.ray.io/launch-x"],
   ["trl", "slurm", "sbatch", "echo '78;cluster'", "78"],
   ["trl", "kubernetes", "kubectl", "echo job.batch/launch-x created", "job.batch/launch-x"],
