@@ -117,11 +117,12 @@ const Rounds = z.strictObject({
     .optional()
     .describe("champions that have this end the rounds"),
   displacement: z
-    .enum(["warn", "stop"])
-    .default("warn")
-    .describe(
-      "where training made chosen replies less likely than the reference finds them: say so, or end the rounds",
-    ),
+    .strictObject({
+      at_least: z.number().default(-0.0005).describe("below it they are less likely than the reference finds them"),
+      stop: z.boolean().default(false).describe("end the rounds, rather than say so"),
+    })
+    .prefault({})
+    .describe("what the reward of the chosen replies must be after a training"),
   patience: z.int().min(1).nullable().default(null).describe("end after so many rounds without a better champion"),
 });
 export type Rounds = z.output<typeof Rounds>;

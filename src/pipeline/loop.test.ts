@@ -86,7 +86,7 @@ test("a goal ends the rounds when as many as were asked for have reached it, one
     return whyEnded(
       { ...NO_ROUNDS, champion, rounds },
       {} as FinetuneResult,
-      { goal, patience: null, ...change } as Rounds,
+      { goal, patience: null, displacement: { at_least: 0, stop: true }, ...change } as Rounds,
     );
   };
   expect(ended([true])).toBe(null);
@@ -97,13 +97,13 @@ test("a goal ends the rounds when as many as were asked for have reached it, one
 });
 
 test("rounds end, where they are told to, when chosen replies have become less likely than the reference finds them", () => {
-  const ended = (chosen_reward: number | null, displacement: "warn" | "stop") => {
+  const ended = (chosen_reward: number | null, stop: boolean) => {
     const rounds = [{ round: 1, model: "m", chosen_reward } as RoundRecord];
     const champion = { round: 1, model: "m", score: 1 };
-    const asked = { patience: null, displacement } as Rounds;
+    const asked = { patience: null, displacement: { at_least: -0.1, stop } } as Rounds;
     return whyEnded({ ...NO_ROUNDS, champion, rounds }, {} as FinetuneResult, asked);
   };
-  expect(ended(-0.2, "stop")).toMatch(/^likelihood displacement: .* \(-0\.200\)$/);
-  expect(ended(-0.2, "warn")).toBe(null);
-  for (const fine of [null, 0.1, -1e-4]) expect(ended(fine, "stop")).toBe(null);
+  expect(ended(-0.2, true)).toBe("likelihood displacement: the reward of the chosen replies is -0.2000, below -0.1");
+  expect(ended(-0.2, false)).toBe(null);
+  for (const fine of [null, 0.1, -0.1]) expect(ended(fine, true)).toBe(null);
 });

@@ -67,7 +67,7 @@ export async function loop(options: LoopOptions): Promise<LoopResult> {
       await writeLoop(output_dir, record);
       const newest = record.rounds.at(-1);
       if (newest) options.onRound?.(newest, record);
-      sayRound(record, log);
+      sayRound(record, rounds, log);
       const { champion } = record;
       await retireRounds(record, (one) => one === newest || one.round === champion?.round, options);
     }
@@ -203,14 +203,14 @@ export function whyEnded(
     const held = goal.in_a_row === 1 ? "" : `, in ${goal.in_a_row} rounds one after the other`;
     return `the goal is reached: ${goal.metric} of at least ${goal.at_least}${held}`;
   }
-  const displaced = displacementOf(newest);
-  if (rounds.displacement === "stop" && displaced !== undefined) return displaced;
+  const displaced = displacementOf(newest, rounds.displacement);
+  if (rounds.displacement.stop && displaced !== undefined) return displaced;
   const since = newest.round - (champion?.round ?? 0);
   if (patience !== null && since >= patience) return `${since} rounds in a row brought no better model`;
   return null;
 }
 
-function sayRound({ rounds, champion, ended }: LoopRecord, log: Logger): void {
+function sayRound({ rounds, champion, ended }: LoopRecord, asked: Rounds, log: Logger): void {
   const newest = rounds.at(-1);
   if (newest === undefined) return;
   const { round, score, guard, pairs, seconds } = newest;
@@ -221,7 +221,7 @@ function sayRound({ rounds, champion, ended }: LoopRecord, log: Logger): void {
     `${seconds.toFixed(1)} s`,
   ];
   log.info(`round ${round}: ${figures.join(", ")}${newest.champion ? "; the best so far" : ""}`);
-  const displaced = displacementOf(newest);
+  const displaced = displacementOf(newest, asked.displacement);
   if (displaced !== undefined && ended !== displaced) {
     log.warn(`${displaced}; hyperparameters.dpo.sft_loss_weight 0.3 or a lower learning rate holds them`);
   }

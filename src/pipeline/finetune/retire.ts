@@ -24,6 +24,6 @@ export async function retire(job: JobFile, { backend, stop, log }: RetireOptions
     log.warn(`the deployment ${name} was for measuring, and could not be deleted: ${error.message}`);
     return;
   }
-  await job.update({ deployment: { ...deployment, status: "deleted" } });
+  await job.update({ deployment: { ...deployment, status: "deleted", message: null } });
   log.info(`the deployment ${name} was for measuring: deleted`);
 }
