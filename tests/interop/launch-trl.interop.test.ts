@@ -183,6 +183,34 @@ test.skipIf(env === null)(
   },
 );
 
+test.skipIf(env === null)(`the commands of two nodes train together, each half of a batch ${skip ?? ""}`, async () => {
+  const dir = await temporaryFolder("launch-nodes");
+  await writeSmallLlama(join(dir, "model"));
+  const hyperparameters = { finetuning_type: "lora", epochs: 1, batch_size: 4, lora: { adapter_dim: 4 } };
+  const one = await inputOf(dir, adapter(env!, join(dir, "model"), { hyperparameters }));
+  const plan = planLaunch({ ...one, machine: { nodes: 2, gpus: 1 } });
+  for (const { name, text } of plan.files) {
+    // A CPU stands in for the GPU of each node, which torch has to be told.
+    await writeFile(join(dir, name), text.replace('"arguments": {', '"arguments": {"use_cpu": true,'));
+  }
+  // Slurm's programs as far as the script knows them: `srun` starts its command once a node.
+  await mkdir(join(dir, "bin"));
+  const srun = `#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nSLURM_NODEID=1 "$@" & SLURM_NODEID=0 "$@" && wait $!\n`;
+  await writeFile(join(dir, "bin", "srun"), srun, { mode: 0o755 });
+  await writeFile(join(dir, "bin", "scontrol"), "#!/bin/sh\necho 127.0.0.1; echo 127.0.0.2\n", { mode: 0o755 });
+  const surroundings = { PATH: `${join(dir, "bin")}:${process.env.PATH}`, SLURM_JOB_NODELIST: "two", ...QUIET };
+  const options = { cwd: dir, env: surroundings, timeout: 600_000, maxBuffer: 1 << 26 };
+  await promisify(execFile)("bash", [join(dir, "train.sbatch")], options);
+
+  expect(await judgeTraining(plan.watch, { exit_code: 0 })).toMatchObject({
+    status: "completed",
+    step: 2,
+    total_steps: 2,
+    warnings: [],
+    checkpoint: { step: 2 },
+  });
+});
+
 test.skipIf(env === null)(`preflight counts the tokens that TRL trains on ${skip ?? ""}`, async () => {
   const dir = await temporaryFolder("launch-tokens");
   const model = join(dir, "model");

@@ -69,7 +69,8 @@ function warningsOf(watch: Watch, traces: Traces): string[] {
     warnings.push(`a step counted ${fewest_valid} of ${watch.batch_size} pairs: the others are over the length limit`);
   }
   if (total_steps !== watch.total_steps) {
-    warnings.push(`${watch.total_steps} steps were planned, and the trainer counted ${total_steps}: it left rows out`);
+    const why = total_steps < watch.total_steps ? "it left rows out" : "its processes do not share a batch";
+    warnings.push(`${watch.total_steps} steps were planned, and the trainer counted ${total_steps}: ${why}`);
   }
   return warnings;
 }

@@ -234,6 +234,12 @@ test("another first loss, pairs that did not count and rows that were left out a
     ],
   });
 
+  const apart = await trlWatch(1);
+  await write(apart.output, { "metrics.jsonl": STEPS.join("") + LAST });
+  expect((await judgeTraining(apart, { exit_code: 0 })).warnings).toEqual([
+    "1 steps were planned, and the trainer counted 3: its processes do not share a batch",
+  ]);
+
   const nemo = await nemoWatch();
   await write(nemo.output, { "logs/exp_001/tensorboard/events.out.tfevents.1.host": EVENT_FILE });
   expect((await judgeTraining(nemo, { exit_code: 0 })).warnings).toEqual([

@@ -19,11 +19,11 @@ const SHARDED = {
  */
 export function accelerateConfig({ machine, options }: TrlInput): string {
   const processes = machine.nodes * Math.max(1, machine.gpus);
-  const sharded = machine.gpus > 0 && processes > 1 && loraOf(options.hyperparameters) === null;
-  const alone = machine.gpus === 0 && processes > 1 ? "MULTI_CPU" : "NO";
+  const sharded = processes > 1 && loraOf(options.hyperparameters) === null;
+  const copied = processes > 1 ? "MULTI_GPU" : "NO";
   return yamlText({
     compute_environment: "LOCAL_MACHINE",
-    distributed_type: sharded ? "FSDP" : machine.gpus > 0 && processes > 1 ? "MULTI_GPU" : alone,
+    distributed_type: sharded ? "FSDP" : copied,
     ...(sharded && { fsdp_config: SHARDED }),
     mixed_precision: options.precision === "bfloat16" ? "bf16" : "no",
     num_machines: machine.nodes,

@@ -161,5 +161,11 @@ test("each of several nodes is told its rank and where the first is", () => {
   expect(plan.start.ray).toEqual({
     refused: "a job of Ray starts one process on one node, and accelerate needs one on each: use Slurm",
   });
-  expect(plan.warnings).toEqual(["TRL is run by pairwright's tests on one CPU: several GPUs or nodes were not tried"]);
+  expect(plan.warnings).toEqual([
+    "pairwright's tests run TRL on CPUs, as one node and as two: GPUs and sharded weights were not tried",
+  ]);
+});
+
+test("several nodes without GPUs are refused: each would train by itself", () => {
+  expect(() => planOf({ machine: { nodes: 2, gpus: 0 } })).toThrow(expect.objectContaining({ code: "gpus_missing" }));
 });

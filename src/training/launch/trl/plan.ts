@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { usageError } from "../../../lib/errors.ts";
 import { shellCommand, shellWord } from "../../../lib/shell-words.ts";
 import { pod, whyNotKubernetes } from "../kubernetes.ts";
 import type { LaunchFile, LaunchPlan, StartCommand, TrlInput } from "../launch-plan.ts";
@@ -22,10 +23,20 @@ const PORT = 29500;
 
 /**
  * A Python program that trains with TRL, its settings, and the commands that start it with `accelerate`: here, on Slurm, as
- * a job of a Ray cluster (one node), as a Job of Kubernetes. Errors: those of `trainingShape`.
+ * a job of a Ray cluster (one node), as a Job of Kubernetes. Errors: `gpus_missing`, those of
+ * `trainingShape`.
  */
 export function planTrl(input: TrlInput): LaunchPlan {
   const { dir, output, name, machine, options } = input;
+  // Without MPI accelerate lets each node train by itself.
+  if (machine.gpus === 0 && machine.nodes > 1) {
+    throw usageError({
+      code: "gpus_missing",
+      where: "--gpus",
+      what: "on several nodes TRL trains on GPUs only",
+      fix: "give the number of GPUs of a node, or train on one node",
+    });
+  }
   const shape = trainingShape(input);
   const kubernetes = whyNotKubernetes(input);
   const one = accelerate(input);
@@ -171,8 +182,10 @@ function warningsOf({ machine, options }: TrlInput): string[] {
   if (dpo.sft_loss_weight > 0) {
     warnings.push("TRL's sft loss is a mean over the tokens of a batch, where NeMo's is a sum or mean of each reply");
   }
-  if (machine.gpus > 1 || machine.nodes > 1) {
-    warnings.push("TRL is run by pairwright's tests on one CPU: several GPUs or nodes were not tried");
+  if (machine.gpus > 0) {
+    warnings.push(
+      "pairwright's tests run TRL on CPUs, as one node and as two: GPUs and sharded weights were not tried",
+    );
   }
   return warnings;
 }
