@@ -1,5 +1,6 @@
 /** One training case in a process of its own: `jiti bench/training-case.ts JSON`. Prints what it measured as JSON. */
 import { performance } from "node:perf_hooks";
+import type { Recompute } from "../src/engine/model/forward.ts";
 import { initialAdapter, initialWeights } from "../src/engine/model/initial-weights.ts";
 import { matrixRate } from "../src/engine/runtime/matrix-rate.ts";
 import { batchAt, epochOrder, unitsOf } from "../src/engine/train/batches.ts";
@@ -11,7 +12,7 @@ export interface TrainingCase {
   model: ModelName;
   data: CaseData;
   options: Record<string, unknown>;
-  recompute: boolean;
+  recompute: Recompute;
   threads: number;
   steps: number;
 }

@@ -109,6 +109,14 @@ const CASES: Record<string, Case> = {
         a!,
       ),
   },
+  "recomputed, but for what is kept": {
+    shapes: { a: x, w: [4, 4], v: [4, 4] },
+    build: ({ a, w, v }) =>
+      recomputed((inner, keep) => {
+        const first = keep(linear(inner, w!));
+        return basic.mul(basic.exp(keep(linear(basic.sigmoid(first), v!))), basic.add(first, inner));
+      }, a!),
+  },
   "recomputed, one in the other": {
     shapes: { a: x, w: [4, 4] },
     build: ({ a, w }) =>

@@ -1,5 +1,6 @@
 import { sameShape } from "./dimensions.ts";
 import type { DifferentiableStep, Graph, RecomputedBlock, TapeEntry, Value } from "./graph.ts";
+import { term } from "./ops/basic.ts";
 import { afterwards } from "./ops/order.ts";
 
 type Gradients = Map<Value, Value>;
@@ -28,13 +29,19 @@ export function gradientsOf(
 }
 
 /**
- * `make(x)`, whose inner values are computed again in the backward pass instead of being kept in memory until then.
- * Whatever trainable inputs `make` uses get their gradients as if it stood here plainly.
+ * `make(x)`, whose inner values are computed again in the backward pass instead of being kept in memory until then, but
+ * for those that it passes through `keep`. Whatever trainable inputs `make` uses get their gradients as if it stood here
+ * plainly.
  */
-export function recomputed(make: (x: Value) => Value, x: Value): Value {
+export function recomputed(make: RecomputedBlock["make"], x: Value): Value {
   const { graph } = x;
-  const { made: output } = graph.recorded(() => make(x));
-  if (output.needs_gradient) graph.tape.push({ output, block_input: x, make });
+  const kept: Value[] = [];
+  const keep = (value: Value) => {
+    kept.push(value);
+    return value;
+  };
+  const { made: output } = graph.recorded(() => make(x, keep));
+  if (output.needs_gradient) graph.tape.push({ output, block_input: x, make, kept });
   return output;
 }
 
@@ -61,11 +68,15 @@ function stepBack({ inputs, backward }: DifferentiableStep, gradient: Value, gra
   });
 }
 
-function replay(graph: Graph, { block_input, make }: RecomputedBlock, gradient: Value, gradients: Gradients): void {
+function replay(graph: Graph, entry: RecomputedBlock, gradient: Value, gradients: Gradients): void {
+  const { block_input, make, kept } = entry;
   // Else onnxruntime would make the block again at once, next to the first time, and keep it.
   const { made: again } = graph.recorded(() => afterwards(block_input, gradient));
   again.needs_gradient = block_input.needs_gradient;
-  const { made: output, tape } = graph.recorded(() => make(again));
+  const left = kept.values();
+  const { made: output, tape } = graph.recorded(() =>
+    make(again, (value) => instead(value, left.next().value, gradient)),
+  );
   const sum = gradients.get(block_input);
   if (sum !== undefined) gradients.set(again, sum);
   gradients.set(output, gradient);
@@ -73,4 +84,12 @@ function replay(graph: Graph, { block_input, make }: RecomputedBlock, gradient: 
   const whole = gradients.get(again);
   if (whole !== undefined && block_input.needs_gradient) gradients.set(block_input, whole);
   gradients.delete(again);
+}
+
+/** What was kept of the first time in place of a value made again, whose own making nothing needs then. */
+function instead(value: Value, kept: Value | undefined, gradient: Value): Value {
+  const { graph } = value;
+  if (kept === undefined) throw new RangeError(`${value.name} was not kept when its block was made first`);
+  const { made: same } = graph.recorded(() => afterwards(kept, gradient));
+  return graph.differentiable(same, [value], (through) => [term(() => through)]);
 }

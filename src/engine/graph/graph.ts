@@ -64,8 +64,12 @@ export interface DifferentiableStep {
 export interface RecomputedBlock {
   readonly output: Value;
   readonly block_input: Value;
-  readonly make: (x: Value) => Value;
+  /** `keep` gives back the value it gets; that one is kept. Both times the same ones in the same order. */
+  readonly make: (x: Value, keep: Keep) => Value;
+  readonly kept: readonly Value[];
 }
+
+export type Keep = (value: Value) => Value;
 
 export interface EmitOptions {
   domain?: string;

@@ -1,6 +1,6 @@
 import { product } from "../graph/dimensions.ts";
 import { recomputed } from "../graph/gradient.ts";
-import type { Value } from "../graph/graph.ts";
+import type { Keep, Value } from "../graph/graph.ts";
 import { attention } from "../graph/ops/attention.ts";
 import { add, reshape, transpose } from "../graph/ops/basic.ts";
 import { gatherRows } from "../graph/ops/indexing.ts";
@@ -25,9 +25,15 @@ export interface ForwardOptions {
   weights: ReadonlyMap<string, Value>;
   /** alpha / rank of the adapters. */
   adapter_scale?: number;
-  /** Make each block's inner values again in the backward pass instead of keeping them. */
-  recompute?: boolean;
+  recompute?: Recompute;
 }
+
+/**
+ * What of each block is made again in the backward pass instead of being kept until then: nothing; all but what linear
+ * layers give (without the values of attention, the cheapest), so that little time is lost; or all, so that as little as
+ * can be is in memory.
+ */
+export type Recompute = "nothing" | "all_but_products" | "all";
 
 /** The hidden states after the last norm, [B*T, hidden_size], of a Llama-family model. */
 export function hiddenStates(config: ModelConfig, inputs: ForwardInputs, options: ForwardOptions): Value {
@@ -36,10 +42,20 @@ export function hiddenStates(config: ModelConfig, inputs: ForwardInputs, options
   const embedded = gatherRows(weight(options, "model.embed_tokens.weight"), tokens);
   let x = reshape(embedded, [count, config.hidden_size]);
   for (let layer = 0; layer < config.num_hidden_layers; layer += 1) {
-    const block = (value: Value) => decoderBlock(config, layer, value, inputs, options);
-    x = options.recompute ? recomputed(block, x) : block(x);
+    const block = (value: Value, keep: Keep) => decoderBlock(config, layer, value, inputs, { ...options, keep });
+    x = blockOutput(block, x, options.recompute ?? "nothing");
   }
   return rmsNorm(x, weight(options, "model.norm.weight"), config.rms_norm_eps);
+}
+
+function blockOutput(block: (x: Value, keep: Keep) => Value, x: Value, recompute: Recompute): Value {
+  const keepNothing: Keep = (value) => value;
+  if (recompute === "nothing") return block(x, keepNothing);
+  return recomputed(recompute === "all" ? (again) => block(again, keepNothing) : block, x);
+}
+
+interface BlockOptions extends ForwardOptions {
+  keep: Keep;
 }
 
 function decoderBlock(
@@ -47,16 +63,18 @@ function decoderBlock(
   layer: number,
   x: Value,
   inputs: ForwardInputs,
-  options: ForwardOptions,
+  options: BlockOptions,
 ): Value {
+  const { keep } = options;
   const norm = (value: Value, name: string) =>
     rmsNorm(value, weight(options, `model.layers.${layer}.${name}.weight`), config.rms_norm_eps);
   const project = (value: Value, module: LinearModule) => projection(value, linearName(layer, module), options);
 
-  const attended = selfAttention(config, norm(x, "input_layernorm"), inputs, project);
-  const middle = add(x, project(attended, "o_proj"));
+  const attended = selfAttention(config, norm(x, "input_layernorm"), inputs, { project, keep });
+  const middle = keep(add(x, project(attended, "o_proj")));
   const normed = norm(middle, "post_attention_layernorm");
-  return add(middle, project(swiglu(project(normed, "gate_proj"), project(normed, "up_proj")), "down_proj"));
+  const [gate, up] = [keep(project(normed, "gate_proj")), keep(project(normed, "up_proj"))];
+  return add(middle, project(swiglu(gate, up), "down_proj"));
 }
 
 /** Attention over the normed states [B*T, hidden_size], before its output projection. */
@@ -64,7 +82,7 @@ function selfAttention(
   config: ModelConfig,
   x: Value,
   { tokens, rotary, mask }: ForwardInputs,
-  project: (x: Value, module: LinearModule) => Value,
+  { project, keep }: { project: (x: Value, module: LinearModule) => Value; keep: Keep },
 ): Value {
   const { num_attention_heads: heads, num_key_value_heads: key_heads, head_dim } = config;
   const [B = 1, T = 1] = tokens.shape;
@@ -73,8 +91,8 @@ function selfAttention(
   const byKeyHead = (value: Value) => transpose(reshape(value, [B, T, key_heads, head_dim]), [0, 2, 1, 3]);
 
   const queries = reshape(rotated(project(x, "q_proj"), heads), [B, T, key_heads, groups, head_dim]);
-  const stacked = reshape(transpose(queries, [0, 2, 3, 1, 4]), [B, key_heads, product(groups, T), head_dim]);
-  const keys = byKeyHead(rotated(project(x, "k_proj"), key_heads));
+  const stacked = keep(reshape(transpose(queries, [0, 2, 3, 1, 4]), [B, key_heads, product(groups, T), head_dim]));
+  const keys = keep(byKeyHead(rotated(project(x, "k_proj"), key_heads)));
   const values = byKeyHead(project(x, "v_proj"));
   const y = attention(stacked, keys, values, mask, 1 / Math.sqrt(head_dim));
   const apart = reshape(y, [B, key_heads, groups, T, head_dim]);
@@ -82,15 +100,15 @@ function selfAttention(
 }
 
 /** A linear layer with its bias and its adapter, where it has them: y = x W^T + b + scale (x A^T) B^T (Hu et al. 2021). */
-function projection(x: Value, name: string, options: ForwardOptions): Value {
-  const { weights, adapter_scale = 1 } = options;
+function projection(x: Value, name: string, options: BlockOptions): Value {
+  const { weights, adapter_scale = 1, keep } = options;
   const y = linear(x, weight(options, `${name}.weight`), weights.get(`${name}.bias`));
   const [down, up] = [weights.get(`${name}.lora_A.weight`), weights.get(`${name}.lora_B.weight`)];
   if (down === undefined || up === undefined) return y;
-  return gemm(gemm(x, down, { transpose_b: true }), up, { transpose_b: true, alpha: adapter_scale }, y);
+  return gemm(keep(gemm(x, down, { transpose_b: true })), up, { transpose_b: true, alpha: adapter_scale }, y);
 }
 
-function weight({ weights }: ForwardOptions, name: string): Value {
+function weight({ weights }: Pick<ForwardOptions, "weights">, name: string): Value {
   const value = weights.get(name);
   if (value === undefined) throw new RangeError(`the model's graph has no weight ${name}`);
   return value;

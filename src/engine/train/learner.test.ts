@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Recompute } from "../model/forward.ts";
 import { initialAdapter, initialWeights } from "../model/initial-weights.ts";
 import { SMALL, smallData } from "./__fixtures__/small-model.ts";
 import { batchAt, epochOrder, unitsOf } from "./batches.ts";
@@ -9,7 +10,7 @@ import { TrainingOptions } from "./training-options.ts";
 /** Trains for some steps, and gives each step's report and the weights in the end. */
 async function train(
   given: object,
-  { config = SMALL, data = smallData(), steps = 4, threads = 1, chunks = 1, recompute = false } = {},
+  { config = SMALL, data = smallData(), steps = 4, threads = 1, chunks = 1, recompute = "nothing" as Recompute } = {},
 ) {
   const options = TrainingOptions.parse({ batch_size: 5, learning_rate: 0.01, ...given });
   const weights = initialWeights(config, { deviation: 0.3, seed: 1 });
@@ -68,7 +69,8 @@ test.each([{}, { finetuning_type: "lora" }, { dpo: { sft_loss_weight: 0.3 } }])(
 test.each([
   ["cut into micro-batches", { max_tokens_per_micro_batch: 16 }, {}],
   ["logits in chunks", {}, { chunks: 3 }],
-  ["activations made again", {}, { recompute: true }],
+  ["activations made again", {}, { recompute: "all" as const }],
+  ["activations but products made again", {}, { recompute: "all_but_products" as const }],
 ])("the same is learned with %s", async (_name, given, setting) => {
   const whole = await train({});
   const other = await train(given, setting);
@@ -128,7 +130,7 @@ test("a loss that is not finite stops with the step and the rows, and the weight
     options,
     max_length: 64,
     chunks: 1,
-    recompute: false,
+    recompute: "nothing",
     threads: 1,
   });
   const embeddings = learner.store.view("values", "model.embed_tokens.weight").data;

@@ -1,3 +1,4 @@
+import type { Recompute } from "../model/forward.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters } from "../model/parameters.ts";
 import { type InPlaceSession, openInPlaceSession } from "../runtime/in-place-session.ts";
@@ -26,7 +27,7 @@ export interface LearnerSettings {
   options: TrainingOptions;
   max_length: number;
   chunks: number;
-  recompute: boolean;
+  recompute: Recompute;
   threads: number;
 }
 

@@ -23,9 +23,12 @@ const SIZE: JobSize = {
 };
 
 test("the estimate of a measured job is near what was measured", () => {
-  // 952 MB with 764 tokens recomputed, 4,061 MB with 1,528 tokens kept, see bench/train.ts.
-  const recomputed = peakBytes(SIZE, { recompute: true });
-  const kept = peakBytes({ ...SIZE, tokens: 1528 }, { recompute: false });
+  // 952 MB with 764 tokens recomputed, 1,425 where products are kept, 4,061 MB with 1,528 tokens kept, see bench/train.ts.
+  const products = peakBytes(SIZE, "all_but_products");
+  expect(products).toBeGreaterThan(0.8 * 1.425e9);
+  expect(products).toBeLessThan(1.3 * 1.425e9);
+  const recomputed = peakBytes(SIZE, "all");
+  const kept = peakBytes({ ...SIZE, tokens: 1528 }, "nothing");
   expect(recomputed).toBeGreaterThan(0.8 * 0.952e9);
   expect(recomputed).toBeLessThan(1.3 * 0.952e9);
   expect(kept).toBeGreaterThan(0.8 * 4.061e9);
@@ -33,15 +36,17 @@ test("the estimate of a measured job is near what was measured", () => {
 });
 
 test("many replies side by side take more memory than one pair", () => {
-  const wide = peakBytes({ ...SIZE, width: 764 }, { recompute: false });
-  expect(wide - peakBytes(SIZE, { recompute: false })).toBe(4 * 764 * 30 * 2 * 9 * 382);
+  const wide = peakBytes({ ...SIZE, width: 764 }, "nothing");
+  expect(wide - peakBytes(SIZE, "nothing")).toBe(4 * 764 * 30 * 2 * 9 * 382);
 });
 
 test("activations are made again when memory would be short, and as asked", () => {
-  expect(planMemory(SIZE, null, 16e9).recompute).toBe(false);
-  expect(planMemory(SIZE, null, 2e9).recompute).toBe(true);
-  expect(planMemory(SIZE, false, 16e9).recompute).toBe(false);
-  expect(planMemory(SIZE, true, 16e9).recompute).toBe(true);
+  expect(planMemory(SIZE, null, 16e9).recompute).toBe("nothing");
+  expect(planMemory(SIZE, null, 3e9).recompute).toBe("all_but_products");
+  expect(planMemory(SIZE, null, 1.5e9).recompute).toBe("all");
+  expect(planMemory(SIZE, false, 16e9).recompute).toBe("nothing");
+  expect(planMemory(SIZE, true, 16e9).recompute).toBe("all_but_products");
+  expect(planMemory(SIZE, true, 1.5e9).recompute).toBe("all");
 });
 
 test("what cannot fit is refused with what would help, and nothing that is done already", () => {

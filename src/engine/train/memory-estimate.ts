@@ -1,4 +1,5 @@
 import { EXIT, PairwrightError } from "../../lib/errors.ts";
+import type { Recompute } from "../model/forward.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { parameterCount } from "../model/parameters.ts";
 
@@ -24,9 +25,9 @@ const BASE = 150e6;
 
 /**
  * Bytes at the peak of a job, from the shapes of what is alive then: weights, gradients and moments; what each block keeps
- * for the backward pass, or one block's with recomputation; logits. Held against measured peaks in `bench/train.ts`.
+ * for the backward pass, and with recomputation one block's in whole; logits. Held against measured peaks in `bench/train.ts`.
  */
-export function peakBytes(size: JobSize, { recompute }: { recompute: boolean }): number {
+export function peakBytes(size: JobSize, recompute: Recompute): number {
   const { config, trained, rank, tokens, width, wanted } = size;
   const { hidden_size: d, intermediate_size: f, num_attention_heads: h, head_dim, num_hidden_layers: layers } = config;
   const all = parameterCount(config);
@@ -36,24 +37,34 @@ export function peakBytes(size: JobSize, { recompute }: { recompute: boolean }):
   const keys = config.num_key_value_heads * head_dim;
   const attention = 2 * h * width;
   const block = 6 * d + 4 * queries + 4 * keys + 7 * f + attention + 14 * rank;
-  const kept = recompute ? layers * d + 1.5 * block : layers * (block - f);
+  const products = d + queries + keys + 2 * f + 7 * rank;
+  const kept = {
+    nothing: layers * (block - f),
+    all_but_products: layers * (d + products) + 1.5 * block,
+    all: layers * d + 1.5 * block,
+  }[recompute];
   const logits = 4 * wanted * config.vocab_size;
   return BASE + 4 * (state + tokens * (kept + 2 * d) + logits);
 }
 
+const NOTHING: readonly Recompute[] = ["nothing"];
+/** The faster one first. */
+const SOMETHING: readonly Recompute[] = ["all_but_products", "all"];
+
 export interface MemoryPlan {
-  recompute: boolean;
+  recompute: Recompute;
   bytes: number;
 }
 
 /**
- * Whether activations are made again in the backward pass: as asked, or else when memory would be short without. Fails with
- * `memory_too_small` when the job cannot fit in `available` bytes either way.
+ * Which activations are made again in the backward pass: none or some, as asked, or else as memory allows; never more than
+ * it needs. Fails with `memory_too_small` when the job cannot fit in `available` bytes.
  */
 export function planMemory(size: JobSize, asked: boolean | null, available: number): MemoryPlan {
-  const plain = peakBytes(size, { recompute: false });
-  const recompute = asked ?? plain > 0.7 * available;
-  const bytes = recompute ? peakBytes(size, { recompute: true }) : plain;
+  const allowed: Recompute[] = [...(asked === true ? [] : NOTHING), ...(asked === false ? [] : SOMETHING)];
+  const roomy = allowed.find((recompute) => peakBytes(size, recompute) <= 0.7 * available);
+  const recompute = roomy ?? allowed.at(-1) ?? "all";
+  const bytes = peakBytes(size, recompute);
   if (bytes <= available) return { recompute, bytes };
   throw new PairwrightError({
     code: "memory_too_small",
@@ -64,10 +75,10 @@ export function planMemory(size: JobSize, asked: boolean | null, available: numb
   });
 }
 
-function remedies({ rank, tokens, length }: JobSize, recompute: boolean): string[] {
+function remedies({ rank, tokens, length }: JobSize, recompute: Recompute): string[] {
   return [
     ...(rank === 0 ? ["train LoRA adapters instead (--finetuning_type lora)"] : []),
-    ...(recompute ? [] : ["let activations be made again (--recompute true)"]),
+    ...(recompute === "all" ? [] : ["let activations be made again (--recompute true)"]),
     ...(tokens > length ? [`compute fewer tokens at a time (--max_tokens_per_micro_batch, now ${tokens})`] : []),
     `cut rows shorter (--max_length, the longest has ${length} tokens)`,
   ];

@@ -63,7 +63,7 @@ export async function prepareRun(
   const seconds = estimateSeconds({ config, data, options, recompute, steps, rate });
   const detail = [
     `${data.pairs.length || data.targets.length} rows, ${steps} steps`,
-    `about ${about(seconds)} and ${gigabytes(bytes)} of memory${recompute ? ", activations made again" : ""}`,
+    `about ${about(seconds)} and ${gigabytes(bytes)} of memory${recompute === "nothing" ? "" : ", activations made again"}`,
   ].join(", ");
   prepare.on_event({ event: "stage", stage: "estimate", detail });
 

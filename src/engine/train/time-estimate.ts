@@ -1,3 +1,4 @@
+import type { Recompute } from "../model/forward.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { parameterCount } from "../model/parameters.ts";
 import { stepsPerEpoch, unitsOf } from "./batches.ts";
@@ -14,7 +15,7 @@ export interface TimeFacts {
   config: ModelConfig;
   data: TrainingData;
   options: TrainingOptions;
-  recompute: boolean;
+  recompute: Recompute;
   steps: number;
   /** Floating-point operations a second of a matrix product. */
   rate: number;
@@ -22,11 +23,11 @@ export interface TimeFacts {
 
 /**
  * Seconds that training will take, about: two operations a weight and token forward, four backward (two where weights stay
- * as they are), two more where activations are made again. Pairs of a prompt count its tokens once a step.
+ * as they are), two more where all activations are made again. Pairs of a prompt count its tokens once a step.
  */
 export function estimateSeconds({ config, data, options, recompute, steps, rate }: TimeFacts): number {
   const weights = parameterCount(config);
-  const per_weight = 2 + (options.finetuning_type === "lora" ? 2 : 4) + (recompute ? 2 : 0);
+  const per_weight = 2 + (options.finetuning_type === "lora" ? 2 : 4) + (recompute === "all" ? 2 : 0);
   const epochs = steps / stepsPerEpoch(unitsOf(data, options).length, options);
   const flops = per_weight * weights * tokensPerEpoch(data) * epochs;
   return flops / (SHARE * rate) + steps * STEP_SECONDS;

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Recompute } from "../model/forward.ts";
 import { initialAdapter, initialWeights } from "../model/initial-weights.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters, Tensor } from "../model/parameters.ts";
@@ -17,7 +18,7 @@ const LORA = { finetuning_type: "lora", lora: { rank: 3, alpha: 6 } } as const;
 const SFT = { training_type: "sft" } as const;
 
 /** Numbers in float64 of one micro-batch of the small data set: loss, gradients and a way to run it again. */
-async function prepare(given: unknown, { config = SMALL, chunks = 1, recompute = false } = {}) {
+async function prepare(given: unknown, { config = SMALL, chunks = 1, recompute = "nothing" as Recompute } = {}) {
   const options = TrainingOptions.parse(given);
   const data = smallData();
   const reference = Float64Array.from(
@@ -86,9 +87,9 @@ test.each([
   [
     "all weights, DPO with a likelihood term, in chunks, recomputed",
     { dpo: { sft_loss_weight: 0.3 } },
-    { chunks: 3, recompute: true },
+    { chunks: 3, recompute: "all" as const },
   ],
-  ["LoRA, DPO, in chunks, recomputed", LORA, { chunks: 2, recompute: true }],
+  ["LoRA, DPO, in chunks, all but products recomputed", LORA, { chunks: 2, recompute: "all_but_products" as const }],
   ["LoRA on two modules only", { ...LORA, lora: { rank: 2, alpha: 2, target_modules: ["q_proj", "down_proj"] } }, {}],
   ["an untied head and biases, ipo", { dpo: { loss_type: "ipo" } }, { config: UNTIED }],
   ["an untied head and biases, LoRA", LORA, { config: UNTIED }],

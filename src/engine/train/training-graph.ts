@@ -1,7 +1,7 @@
 import { gradientsOf } from "../graph/gradient.ts";
 import { type FloatType, Graph, type Value } from "../graph/graph.ts";
 import { add, mul, neg, reduceSum } from "../graph/ops/basic.ts";
-import { hiddenStates, outputHead } from "../model/forward.ts";
+import { hiddenStates, outputHead, type Recompute } from "../model/forward.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { ropeTables } from "../model/rope-tables.ts";
@@ -20,7 +20,7 @@ export interface TrainingGraphOptions {
   preference: PreferenceSettings | null;
   /** In how many parts logits are made. */
   chunks: number;
-  recompute: boolean;
+  recompute: Recompute;
   /** Positions that the tables of rotary angles hold: at least T, which onnxruntime compares them with. */
   max_length: number;
   float?: FloatType;
@@ -55,7 +55,7 @@ export function gradientGraph(options: TrainingGraphOptions): Graph {
 /** The graph that only looks: `token_log_probabilities` of the same inputs. For the reference and for validation. */
 export function likelihoodGraph(options: Omit<TrainingGraphOptions, "preference" | "recompute">): Graph {
   const graph = new Graph({ float: options.float ?? "float32" });
-  const { token_log_probabilities } = forward(graph, { ...options, recompute: false, preference: null });
+  const { token_log_probabilities } = forward(graph, { ...options, recompute: "nothing", preference: null });
   graph.output("token_log_probabilities", token_log_probabilities);
   return graph;
 }
