@@ -3,7 +3,8 @@
  * so there must be four at least.
  */
 export class KnownBytes {
-  #words = new Uint32Array(8);
+  #copy: Buffer = Buffer.alloc(0);
+  #view = new DataView(new ArrayBuffer(0));
   #length = 0;
 
   /** How many there are; 0 at first, and for less than four. */
@@ -12,26 +13,25 @@ export class KnownBytes {
   }
 
   /** Keeps the bytes from `start` to `end` in place of those before. */
-  keep(view: DataView, start: number, end: number): void {
+  keep(bytes: Buffer, start: number, end: number): void {
     const length = end - start;
     this.#length = length < 4 ? 0 : length;
-    const words = (this.#length + 3) >>> 2;
-    if (words > this.#words.length) this.#words = new Uint32Array(words * 2);
-    for (let word = 0; word < words; word += 1) {
-      this.#words[word] = view.getUint32(Math.min(start + word * 4, end - 4));
+    if (length > this.#copy.length) {
+      const memory = new ArrayBuffer(length * 2);
+      this.#copy = Buffer.from(memory);
+      this.#view = new DataView(memory);
     }
+    bytes.copy(this.#copy, 0, start, end);
   }
 
-  /** Whether the same bytes stand at `at`. Never when there are none. */
-  isAt(view: DataView, at: number): boolean {
-    const length = this.#length;
-    const last = at + length - 4;
-    if (length === 0 || last + 4 > view.byteLength || view.getUint32(last) !== this.#words[(length - 1) >>> 2]) {
-      return false;
-    }
-    const words = this.#words;
-    for (let word = 0, place = at; place < last; word += 1, place += 4) {
-      if (view.getUint32(place) !== words[word]) return false;
+  /** Whether the same bytes stand at `at`, before `end`. Never when there are none. A view is slow to tell its own end. */
+  isAt(view: DataView, at: number, end: number): boolean {
+    const own = this.#view;
+    const tail = this.#length - 4;
+    // What differs mostly does so at its end, too.
+    if (tail < 0 || at + tail + 4 > end || view.getInt32(at + tail) !== own.getInt32(tail)) return false;
+    for (let place = 0; place < tail; place += 4) {
+      if (view.getInt32(at + place) !== own.getInt32(place)) return false;
     }
     return true;
   }

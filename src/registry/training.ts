@@ -1,3 +1,4 @@
+import type { Wanted } from "../lib/json-pick.ts";
 import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
 import type { Message, Tool } from "../records/message.ts";
 import type { PreferencePair, UnsplitPair } from "../records/pair.ts";
@@ -57,6 +58,11 @@ export interface RolloutReader {
   /** Whether these first rows look like its own. */
   recognises(rows: readonly unknown[]): boolean;
   rollouts(row: unknown): RolloutRecord[] | BrokenRollout;
+  /**
+   * What `rollouts` looks at of a row that asks one text and says one, these texts `raw`: then most of the row is passed
+   * over. `rollouts` must not look into them, nor change what it is given. Absent: rows are read as a whole.
+   */
+  readonly plain?: Wanted;
 }
 
 /** How a format is to write its rows. */
@@ -80,6 +86,8 @@ export interface DatasetFormat {
   readonly never_holds?: readonly string[];
   /** Whether rows hold where a pair comes from, with its `pair_id`: making that takes time. */
   readonly holds_provenance?: boolean;
+  /** Whether `row` hands texts on and does not look into them: then they may be `raw`. */
+  readonly keeps_texts?: boolean;
   /** The prompt as a row holds it: pairs whose written prompts are equal stay on one side of the split. */
   prompt(pair: ReadPair, options: FormatOptions): unknown;
   /** The row, and the names of what it could not hold; `row` is null when the pair cannot be written at all. */

@@ -11,6 +11,8 @@ import { isRow, numberOf } from "./row-fields.ts";
  * list of messages; the sides are texts. NeMo RL gives no tools to the chat template, so they are lost.
  */
 export const nemoRlBinary: DatasetFormat = {
+  keeps_texts: true,
+
   prompt({ prompt }) {
     const [only] = prompt;
     if (only?.role === "user" && prompt.length === 1 && typeof only.content === "string" && only.name === undefined)

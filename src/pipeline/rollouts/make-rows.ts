@@ -1,27 +1,15 @@
-import { readSync } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
 import { withoutCalls } from "../../datasets/formats/without-calls.ts";
 import { ByteBuffer } from "../../lib/byte-sink.ts";
-import { PairwrightError } from "../../lib/errors.ts";
 import { type Key, keyOfHex } from "../../lib/key-table.ts";
-import { Recent } from "../../lib/recent.ts";
 import { contentHash, pairId, questionHash, sameContent } from "../../preferences/content.ts";
 import { charactersOf, sideOf } from "../../preferences/rollouts/completion.ts";
 import { firstDivergence } from "../../preferences/rollouts/divergence.ts";
+import { type PlainRollout, WrittenText, writtenRow } from "../../preferences/rollouts/plain-rollout.ts";
 import { type FactOptions, promptOf, taskOf } from "../../preferences/rollouts/rollout-facts.ts";
 import type { Tool } from "../../records/message.ts";
-import type { RolloutRecord } from "../../records/rollout.ts";
-import type { DatasetFormat, FormatOptions, ReadPair, RolloutReader, SkipCounts } from "../../registry/training.ts";
-import { readRow } from "./read-row.ts";
+import type { DatasetFormat, FormatOptions, ReadPair, SkipCounts } from "../../registry/training.ts";
+import { type FoundRollout, type OpenSource, RolloutLines } from "./rollout-lines.ts";
 import type { RolloutPlace } from "./rollout-table.ts";
-
-/** A file of rollouts, open. */
-export interface OpenSource {
-  name: string;
-  file: FileHandle;
-  reader: RolloutReader;
-  reader_name: string;
-}
 
 /** A couple that was chosen, by where its rollouts stand. */
 export interface PlacedCouple {
@@ -78,21 +66,25 @@ export interface MadeRows {
 interface MadePair {
   pair: ReadPair;
   keys: { question: Key; chosen: Key; rejected: Key };
+  characters: { prompt: number; chosen: number; rejected: number };
   lost: readonly string[];
+  /** Whether texts are as they are written in JSON. */
+  isWritten: boolean;
 }
 
 /** Reads the rollouts of couples again, and makes them into rows. */
 export class RowMaker {
   readonly #options: RowOptions;
   readonly #sources: readonly OpenSource[];
-  readonly #known = new Recent<string, { row: unknown; rollouts: RolloutRecord[] }>();
+  readonly #lines: RolloutLines;
+  readonly #text = new WrittenText();
   readonly #training = new ByteBuffer(1 << 20);
   readonly #validation = new ByteBuffer(1 << 18);
-  #line: Buffer = Buffer.allocUnsafeSlow(1 << 16);
 
   constructor(options: RowOptions, sources: readonly OpenSource[]) {
     this.#options = options;
     this.#sources = sources;
+    this.#lines = new RolloutLines(options, sources);
   }
 
   make(couples: readonly PlacedCouple[]): MadeRows {
@@ -124,7 +116,7 @@ export class RowMaker {
     const { allow_loss } = this.#options;
     const { row, lost } = this.#row(pair);
     const all = pair.lost.length === 0 ? lost : [...new Set([...pair.lost, ...lost])];
-    if (all.includes("tool_calls") && !allow_loss) made.refused ??= this.#nameOf(couple.chosen);
+    if (all.includes("tool_calls") && !allow_loss) made.refused ??= this.#lines.nameOf(couple.chosen);
     if (pair.lost.includes("turns") && !allow_loss) {
       count(made.skipped, "several_turns");
       return;
@@ -134,7 +126,9 @@ export class RowMaker {
       return;
     }
     for (const name of all) count(made.lost, name);
-    (couple.side === "training" ? this.#training : this.#validation).write(`${JSON.stringify(row)}\n`);
+    const sink = couple.side === "training" ? this.#training : this.#validation;
+    if (pair.isWritten) sink.writeLatin1(`${writtenRow(row)}\n`);
+    else sink.write(`${JSON.stringify(row)}\n`);
     addFacts(made, pair, couple);
   }
 
@@ -151,15 +145,23 @@ export class RowMaker {
 
   #pairOf(couple: PlacedCouple): MadePair | string {
     const { completion } = this.#options;
-    const better = this.#rollout(couple.chosen);
-    const worse = this.#rollout(couple.rejected);
+    const plain = this.#plainPairOf(couple);
+    if (plain !== undefined) return plain;
+    const better = this.#lines.rolloutAt(couple.chosen);
+    const worse = this.#lines.rolloutAt(couple.rejected);
     const prompt = promptOf(better.rollout, better.row, this.#options);
     if (completion === "divergence") {
       const parted = firstDivergence(better.rollout.completion, worse.rollout.completion);
       if (typeof parted === "string") return parted;
       const { shared, chosen, rejected } = parted;
       const said = { prompt: [...prompt, ...shared], chosen, rejected, lost: NOTHING };
-      return { pair: this.#pair(couple, better, worse, said), keys: keysOf(said, better.rollout.tools), lost: NOTHING };
+      const pair = this.#pair(couple, better, worse, said);
+      const characters = {
+        prompt: charactersOf(said.prompt),
+        chosen: charactersOf(chosen),
+        rejected: charactersOf(rejected),
+      };
+      return { pair, keys: keysOf(said, better.rollout.tools), characters, lost: NOTHING, isWritten: false };
     }
     const chosen = sideOf(better.rollout.completion, completion);
     const rejected = sideOf(worse.rollout.completion, completion);
@@ -168,8 +170,34 @@ export class RowMaker {
     if (typeof rejected === "string") return rejected;
     const lost = chosen.lost === rejected.lost ? chosen.lost : [...new Set([...chosen.lost, ...rejected.lost])];
     const said = { prompt, chosen: chosen.messages, rejected: rejected.messages };
-    const keys = { question: couple.question, chosen: couple.chosen.content, rejected: couple.rejected.content };
-    return { pair: this.#pair(couple, better, worse, said), keys, lost };
+    return { ...this.#made(couple, better, worse, said, charactersOf(prompt)), lost, isWritten: false };
+  }
+
+  /** The pair of two plain rollouts, for a format that hands their texts on. */
+  #plainPairOf(couple: PlacedCouple): MadePair | undefined {
+    const { holds_provenance, keeps_texts } = this.#options.format;
+    if (keeps_texts !== true || holds_provenance === true) return undefined;
+    const better = this.#lines.plainAt(couple.chosen);
+    const worse = better && this.#lines.plainAt(couple.rejected);
+    if (better === undefined || worse === undefined) return undefined;
+    const said = { prompt: better.prompt, chosen: better.completion, rejected: worse.completion };
+    const found = (rollout: PlainRollout) => ({ row: undefined, rollout });
+    const [{ content }] = better.prompt;
+    this.#text.put(content);
+    return {
+      ...this.#made(couple, found(better), found(worse), said, this.#text.characters),
+      lost: NOTHING,
+      isWritten: true,
+    };
+  }
+
+  #made(couple: PlacedCouple, better: FoundRollout, worse: FoundRollout, said: Said, prompt: number) {
+    const { question, chosen, rejected } = couple;
+    return {
+      pair: this.#pair(couple, better, worse, said),
+      keys: { question, chosen: chosen.content, rejected: rejected.content },
+      characters: { prompt, chosen: chosen.characters, rejected: rejected.characters },
+    };
   }
 
   #pair(couple: PlacedCouple, better: FoundRollout, worse: FoundRollout, said: Said): ReadPair {
@@ -206,34 +234,6 @@ export class RowMaker {
       metadata: model === rejectedModel ? {} : { chosen_model: model ?? null, rejected_model: rejectedModel ?? null },
     };
   }
-
-  #rollout(place: RolloutPlace): FoundRollout {
-    const key = `${place.file} ${place.offset}`;
-    let known = this.#known.get(key);
-    if (known === undefined) {
-      known = this.#read(place);
-      this.#known.add(key, known);
-    }
-    const rollout = known.rollouts[place.sub];
-    if (rollout === undefined) throw changed(this.#nameOf(place));
-    return { row: known.row, rollout };
-  }
-
-  #read(place: RolloutPlace): { row: unknown; rollouts: RolloutRecord[] } {
-    const source = this.#sources[place.file];
-    if (source === undefined) throw new RangeError(`there is no file ${place.file}`);
-    const { offset, length } = place;
-    if (this.#line.length < length) this.#line = Buffer.allocUnsafeSlow(length * 2);
-    // Some microseconds each, and this is mostly a thread of its own: waiting for each read would take far longer.
-    const read = readSync(source.file.fd, this.#line, 0, length, offset);
-    const row = readRow(this.#line.subarray(0, length), source.reader, offset === 0);
-    if (read < length || row === undefined || "problem" in row) throw changed(this.#nameOf(place));
-    return row;
-  }
-
-  #nameOf(place: RolloutPlace): string {
-    return this.#sources[place.file]?.name ?? "";
-  }
 }
 
 type Said = Pick<ReadPair, "prompt" | "chosen" | "rejected">;
@@ -246,25 +246,10 @@ function keysOf({ prompt, chosen, rejected }: Said, tools: readonly Tool[] | und
   };
 }
 
-interface FoundRollout {
-  row: unknown;
-  rollout: RolloutRecord;
-}
-
 const EMPTY = new Uint8Array(0);
 const NOTHING: readonly string[] = [];
 
-function changed(file: string): PairwrightError {
-  return new PairwrightError({
-    code: "input_changed",
-    where: file,
-    what: "the file was changed while it was read",
-    fix: "wait until nothing writes to it, and give the command again",
-    exit_code: 3,
-  });
-}
-
-function addFacts(made: MadeRows, { pair, keys }: MadePair, couple: PlacedCouple): void {
+function addFacts(made: MadeRows, { pair, keys, characters }: MadePair, couple: PlacedCouple): void {
   const at = made.rows * ROW_WIDTH;
   const key = (column: number, { hi, lo }: Key) => {
     made.facts[at + column] = hi;
@@ -274,9 +259,9 @@ function addFacts(made: MadeRows, { pair, keys }: MadePair, couple: PlacedCouple
   key(ROW.chosen_hi, keys.chosen);
   key(ROW.rejected_hi, keys.rejected);
   key(ROW.example_hi, couple.chosen.task);
-  made.facts[at + ROW.prompt_characters] = charactersOf(pair.prompt);
-  made.facts[at + ROW.chosen_characters] = charactersOf(pair.chosen);
-  made.facts[at + ROW.rejected_characters] = charactersOf(pair.rejected);
+  made.facts[at + ROW.prompt_characters] = characters.prompt;
+  made.facts[at + ROW.chosen_characters] = characters.chosen;
+  made.facts[at + ROW.rejected_characters] = characters.rejected;
   const isRepeated =
     pair.prompt.at(-1)?.role === "assistant" && sameContent(pair.prompt.slice(-pair.chosen.length), pair.chosen);
   made.facts[at + ROW.flags] = (couple.side === "validation" ? IN_VALIDATION : 0) | (isRepeated ? ANSWER_IN_PROMPT : 0);

@@ -14,6 +14,7 @@ export interface RolloutPlace {
   task: Key;
   /** Of what would be chosen or rejected. */
   content: Key;
+  characters: number;
 }
 
 /** The columns that are kept, each under the name of its fact. */
@@ -140,7 +141,7 @@ export class RolloutTable {
   }
 
   placeOf(rollout: number): RolloutPlace {
-    const { length, sub, content_hi, content_lo } = this.#columns;
+    const { length, sub, content_hi, content_lo, characters } = this.#columns;
     return {
       file: this.#file.get(rollout),
       offset: this.#offset.get(rollout),
@@ -148,6 +149,7 @@ export class RolloutTable {
       sub: sub.get(rollout),
       task: this.#tasks.keyAt(this.#groupTask.get(this.#groupOf.get(rollout))),
       content: { hi: content_hi.get(rollout), lo: content_lo.get(rollout) },
+      characters: characters.get(rollout),
     };
   }
 

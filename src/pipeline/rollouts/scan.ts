@@ -1,13 +1,15 @@
 import type { FileHandle } from "node:fs/promises";
 import { type ByteRange, forEachLine, readLineRange } from "../../lib/line-range.ts";
+import type { PlainReader } from "../../preferences/rollouts/plain-rollout.ts";
 import {
   type FactOptions,
+  plainReader,
   type RolloutFacts,
   RolloutLooker,
   type Unusable,
 } from "../../preferences/rollouts/rollout-facts.ts";
 import type { RolloutReader } from "../../registry/training.ts";
-import { readRow } from "./read-row.ts";
+import { readPlain, readRow } from "./read-row.ts";
 
 /** What is kept of each rollout, as unsigned 32-bit numbers. */
 export const FACT = {
@@ -58,10 +60,13 @@ export interface Scanned {
 
 /** Looks at the rollouts of parts of files; no text of theirs is kept. */
 export class Scanner {
+  readonly #options: FactOptions;
   readonly #looker: RolloutLooker;
+  readonly #plain = new Map<RolloutReader, PlainReader | undefined>();
   #memory: Buffer = Buffer.alloc(0);
 
   constructor(options: FactOptions) {
+    this.#options = options;
     this.#looker = new RolloutLooker(options);
   }
 
@@ -71,7 +76,13 @@ export class Scanner {
     this.#memory = memory.length > MEMORY ? Buffer.alloc(0) : memory;
     const table = new FactTable();
     const bad: Scanned["bad"] = [];
+    const plain = this.#plainReader(reader);
     const lines = forEachLine(bytes, (line, at, number) => {
+      const rollout = readPlain(line, plain, offset + at === 0);
+      if (rollout !== undefined) {
+        table.add(this.#looker.plainFactsOf(rollout), { offset: offset + at, length: line.length, sub: 0 });
+        return;
+      }
       const read = readRow(line, reader, offset + at === 0);
       if (read === undefined) return;
       if ("problem" in read) {
@@ -84,6 +95,11 @@ export class Scanner {
       }
     });
     return { lines, bad, ...table.taken() };
+  }
+
+  #plainReader(reader: RolloutReader): PlainReader | undefined {
+    if (!this.#plain.has(reader)) this.#plain.set(reader, plainReader(reader, this.#options));
+    return this.#plain.get(reader);
   }
 }
 

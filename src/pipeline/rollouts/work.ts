@@ -2,7 +2,8 @@ import { availableParallelism } from "node:os";
 import { BUILTIN_FORMATS } from "../../datasets/formats/builtin-formats.ts";
 import { startThread } from "../../lib/thread.ts";
 import { BUILTIN_READERS } from "../../preferences/rollouts/readers/builtin-readers.ts";
-import { type MadeRows, type OpenSource, type PlacedCouple, RowMaker, type RowOptions } from "./make-rows.ts";
+import { type MadeRows, type PlacedCouple, RowMaker, type RowOptions } from "./make-rows.ts";
+import type { OpenSource } from "./rollout-lines.ts";
 import { type Scanned, Scanner } from "./scan.ts";
 
 /** A part of a file to look at, or couples to make into rows. */

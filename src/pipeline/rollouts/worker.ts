@@ -4,7 +4,8 @@ import { workerData } from "node:worker_threads";
 import { BUILTIN_FORMATS } from "../../datasets/formats/builtin-formats.ts";
 import { serveThread } from "../../lib/thread.ts";
 import { BUILTIN_READERS } from "../../preferences/rollouts/readers/builtin-readers.ts";
-import { type MadeRows, type OpenSource, RowMaker } from "./make-rows.ts";
+import { type MadeRows, RowMaker } from "./make-rows.ts";
+import type { OpenSource } from "./rollout-lines.ts";
 import { type Scanned, Scanner } from "./scan.ts";
 import type { RolloutJob, RolloutTask } from "./work.ts";
 

@@ -3,9 +3,11 @@ import { type Key, keyOfHex } from "../../lib/key-table.ts";
 import { type Message, type Tool, textOf } from "../../records/message.ts";
 import { messagesOf } from "../../records/messages-of.ts";
 import type { RolloutRecord, RolloutState } from "../../records/rollout.ts";
+import type { RolloutReader } from "../../registry/training.ts";
 import { contentOf, questionOf, sameContent, sameTools } from "../content.ts";
 import { type CompletionMode, charactersOf, type NoSide, sideOf } from "./completion.ts";
 import { fieldAt } from "./field-at.ts";
+import { PlainReader, type PlainRollout, WrittenText } from "./plain-rollout.ts";
 import { type RewardExpression, scoreOf } from "./reward-expression.ts";
 
 /** How a rollout is looked at. */
@@ -43,6 +45,9 @@ const NO_KEY: Key = { hi: 0, lo: 0 };
 /** Looks at rollouts one after another; remembers the last prompt, which mostly comes again. */
 export class RolloutLooker {
   readonly #options: FactOptions;
+  readonly #text = new WrittenText();
+  /** Of plain rollouts: the prompt as it is written. */
+  #written: { prompt: string; key: Key } | undefined;
   #question: { prompt: readonly Message[]; tools: readonly Tool[] | undefined; key: Key } | undefined;
   #task: { text: string; key: Key } | undefined;
 
@@ -51,12 +56,43 @@ export class RolloutLooker {
   }
 
   factsOf(rollout: RolloutRecord, row: unknown): RolloutFacts {
-    const { completion, reward, pass_threshold } = this.#options;
+    const { completion, reward } = this.#options;
     const prompt = promptOf(rollout, row, this.#options);
     const question = this.#questionKey(prompt, rollout.tools);
-    const task = this.#taskKey(taskOf(rollout, row, this.#options), rollout.variant, question);
-    const facts: RolloutFacts = {
-      task,
+    const facts = this.#factsOf(rollout, taskOf(rollout, row, this.#options), question);
+    if (rollout.state !== "completed" && rollout.state !== "truncated") return { ...facts, unusable: rollout.state };
+    if (isEmptyPrompt(prompt)) return { ...facts, unusable: "empty_prompt" };
+    const side = sideOf(rollout.completion, completion);
+    if (typeof side === "string") return { ...facts, unusable: side };
+    const score = scoreOf(rollout, row, reward);
+    if (score === null) return { ...facts, unusable: "unscored" };
+    facts.score = this.#passed(score);
+    facts.content = keyOfHex(sha256(completion === "text" ? side.text : contentOf(side.messages)));
+    facts.characters = charactersOf(side.messages);
+    return facts;
+  }
+
+  /** The same of a plain rollout. */
+  plainFactsOf(rollout: PlainRollout): RolloutFacts {
+    const [{ content: prompt }] = rollout.prompt;
+    const [{ content: reply }] = rollout.completion;
+    if (this.#written?.prompt !== prompt) {
+      const content = Buffer.from(`[{"content":"${prompt}","role":"user"}]`, "latin1");
+      this.#written = { prompt, key: keyOfHex(sha256(content)) };
+    }
+    const facts = this.#factsOf(rollout, rollout.task, this.#written.key);
+    const score = scoreOf(rollout, undefined, undefined);
+    if (score === null) return { ...facts, unusable: "unscored" };
+    this.#text.put(reply);
+    facts.score = this.#passed(score);
+    facts.content = keyOfHex(sha256(this.#text.bytes));
+    facts.characters = this.#text.characters;
+    return facts;
+  }
+
+  #factsOf(rollout: RolloutRecord, task: string | undefined, question: Key): RolloutFacts {
+    return {
+      task: this.#taskKey(task, rollout.variant, question),
       question,
       unusable: undefined,
       score: Number.NaN,
@@ -65,16 +101,11 @@ export class RolloutLooker {
       truncated: rollout.state === "truncated",
       rollout: rollout.rollout,
     };
-    if (rollout.state !== "completed" && rollout.state !== "truncated") return { ...facts, unusable: rollout.state };
-    if (isEmptyPrompt(prompt)) return { ...facts, unusable: "empty_prompt" };
-    const side = sideOf(rollout.completion, completion);
-    if (typeof side === "string") return { ...facts, unusable: side };
-    const score = scoreOf(rollout, row, reward);
-    if (score === null) return { ...facts, unusable: "unscored" };
-    facts.score = pass_threshold === undefined ? score : score >= pass_threshold ? 1 : 0;
-    facts.content = keyOfHex(sha256(completion === "text" ? side.text : contentOf(side.messages)));
-    facts.characters = charactersOf(side.messages);
-    return facts;
+  }
+
+  #passed(score: number): number {
+    const { pass_threshold } = this.#options;
+    return pass_threshold === undefined ? score : score >= pass_threshold ? 1 : 0;
   }
 
   #questionKey(prompt: readonly Message[], tools: readonly Tool[] | undefined): Key {
@@ -93,6 +124,13 @@ export class RolloutLooker {
     if (this.#task?.text !== text) this.#task = { text, key: keyOfHex(sha256(text)) };
     return this.#task.key;
   }
+}
+
+/** Who reads plain rollouts, where these tell all that is asked for and their reader knows them. */
+export function plainReader(reader: RolloutReader, options: FactOptions): PlainReader | undefined {
+  const { completion, reward, task_key, prompt_from } = options;
+  const isAll = completion === "text" && (reward ?? task_key ?? prompt_from) === undefined;
+  return isAll && reader.plain !== undefined ? new PlainReader(reader, reader.plain) : undefined;
 }
 
 /** The name of a rollout's task: by the fields that were asked for, else as the reader has it. */

@@ -1,4 +1,5 @@
 import { canonicalJson } from "../../../lib/hash.ts";
+import type { Wanted } from "../../../lib/json-pick.ts";
 import { isObject } from "../../../records/messages-of.ts";
 import type { RolloutRecord, RolloutState } from "../../../records/rollout.ts";
 import type { RolloutReader } from "../../../registry/training.ts";
@@ -37,6 +38,10 @@ export const nemoGym: RolloutReader = {
     };
     return [record];
   },
+
+  get plain() {
+    return PLAIN;
+  },
 };
 
 /** Fields that name a task, in public environments that write no `_ng_task_index`. */
@@ -54,6 +59,32 @@ const TASK_FIELDS = [
   "noise_level",
   "system",
 ] as const;
+
+/** Of an item of `input` or `output` that is a message: one that is not makes no plain row. Thoughts are no text. */
+const ITEM: Wanted = {
+  type: "all",
+  role: "all",
+  status: "all",
+  content: [{ text: "raw", refusal: "raw" }, "raw"],
+  tool_calls: "all",
+  tool_call_id: "all",
+};
+const PLAIN: Wanted = {
+  responses_create_params: { input: [ITEM, "raw"], instructions: "all", tools: "all", metadata: "all" },
+  response: { output: [ITEM], status: "all", error: "all", incomplete_details: "all", model: "all" },
+  reward: "all",
+  verification_skipped: "all",
+  reward_components: "all",
+  agent_ref: { name: "all" },
+  _ng_task_index: "all",
+  _ng_rollout_index: "all",
+  _ng_failure_class: "all",
+  mask_sample: "all",
+  instance_config: { mask_sample: "all" },
+  truncated: "all",
+  agent_timed_out: "all",
+  ...Object.fromEntries([...TASK_IDS, ...TASK_FIELDS].map((field) => [field, "all"])),
+};
 
 function taskOf(row: Row): string | undefined {
   const agent = isObject(row.agent_ref) ? (row.agent_ref.name ?? null) : null;
