@@ -97,6 +97,7 @@ export const Hyperparameters = z.strictObject({
   dpo: Dpo.nullish(),
   distillation: z.looseObject({}).nullish(),
   grpo: z.looseObject({}).nullish(),
-  pairwright: PairwrightExtension.optional(),
+  /** null is none, so that an override can take a file's settings out. */
+  pairwright: PairwrightExtension.nullish().transform((own) => own ?? undefined),
 });
 export type Hyperparameters = z.output<typeof Hyperparameters>;
