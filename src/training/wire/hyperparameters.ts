@@ -98,6 +98,8 @@ export const Hyperparameters = z.strictObject({
   distillation: z.looseObject({}).nullish(),
   grpo: z.looseObject({}).nullish(),
   /** null is none, so that an override can take a file's settings out. */
-  pairwright: PairwrightExtension.nullish().transform((own) => own ?? undefined),
+  pairwright: PairwrightExtension.nullable()
+    .transform((own) => own ?? undefined)
+    .optional(),
 });
 export type Hyperparameters = z.output<typeof Hyperparameters>;
