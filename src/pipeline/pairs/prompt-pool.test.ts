@@ -50,6 +50,8 @@ test("a pool that is none is told with its line, and a build that fails leaves n
   await writeFile(from, '{"runs":0}\n{"promt":"x"}\n');
   const build = () => buildPairs(buildOptions([folder], { builder, pool: { from, to } }));
   await expect(build()).rejects.toMatchObject({ code: "bad_line", where: `${from}:2` });
+  await writeFile(from, '{"runs":');
+  await expect(build()).rejects.toMatchObject({ code: "bad_line", where: `${from}:1` });
   await writeFile(from, "");
   await expect(build()).rejects.toMatchObject({ code: "bad_line", where: `${from}:1` });
   expect((await readdir(folder)).filter((name) => name.endsWith("jsonl") || name.includes("next")).sort()).toEqual([

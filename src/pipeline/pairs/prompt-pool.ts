@@ -45,6 +45,14 @@ export async function openPoolWriter(path: string): Promise<PoolWriter> {
   };
 }
 
+function countsOf(text: string, path: string): PairYield {
+  try {
+    return JSON.parse(text) as PairYield;
+  } catch (cause) {
+    throw badLine(path, 1, "a pool begins with its counts, and this is no JSON", cause);
+  }
+}
+
 /** Puts a pool's replies into buckets, and gives what was counted in their runs. Errors: `bad_line`. */
 export async function readPool(
   path: string,
@@ -54,7 +62,7 @@ export async function readPool(
   let found: PairYield | undefined;
   for await (const { text, number } of readLines(path, signal)) {
     if (found === undefined) {
-      found = JSON.parse(text) as PairYield;
+      found = countsOf(text, path);
       continue;
     }
     const prompt = PROMPT.exec(text)?.[1];
