@@ -29,8 +29,8 @@ export interface LineCounts {
   against_random: { wins: number; draws: number; losses: number };
 }
 
-/** Plays every game that there is against this player, from the empty board. Exact, and the same each time. */
-export function countLines(plays: Plays, side: Player): LineCounts {
+/** Plays every game that there is against this player, from the empty board unless told. Exact, and the same each time. */
+export function countLines(plays: Plays, side: Player, start: Board = EMPTY_BOARD): LineCounts {
   const counts: LineCounts = {
     lines: 0,
     wins: 0,
@@ -65,6 +65,6 @@ export function countLines(plays: Plays, side: Player): LineCounts {
     }
   }
 
-  walk(EMPTY_BOARD, 1);
+  walk(start, 1);
   return counts;
 }

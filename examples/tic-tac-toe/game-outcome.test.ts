@@ -1,6 +1,7 @@
 import type { IntermediateStep } from "pairwright";
 import { expect, test } from "vitest";
 import { EMPTY_BOARD, type Move, type PlayerSymbol } from "./board.ts";
+import type { EveryGameResult } from "./every-game.ts";
 import type { GameResult } from "./game.ts";
 import { evaluateGame } from "./game-outcome.ts";
 
@@ -108,4 +109,17 @@ test("the legal rate is of the trained player's replies; a failed call is none",
 test("a game that failed is not scored, and something else than a game is an error", () => {
   expect(evaluateGame({ ...run(null), status: "failed" }).score).toBeNull();
   expect(() => evaluateGame(run("a poem"))).toThrow('example "g1": the output is not the result of a game');
+});
+
+test("all games of a side at once: what a random opponent would score, and whether anybody beats it", () => {
+  const every: EveryGameResult = {
+    ...{ trained_player: "O", lines: 10, wins: 6, draws: 2, losses: 2, forfeits: 1, positions: 5 },
+    against_random: { wins: 0.75, draws: 0.125, losses: 0.125 },
+  };
+  expect(evaluateGame(run(every))).toMatchObject({
+    score: 0.8125,
+    reasoning: { trained_player: "O", lines: 10, losses: 2 },
+    metrics: { losing_lines: 2, unbeaten: 0 },
+  });
+  expect(evaluateGame(run({ ...every, losses: 0, forfeits: 0 })).metrics).toEqual({ losing_lines: 0, unbeaten: 1 });
 });

@@ -10,6 +10,7 @@ import {
   play,
   playerOf,
 } from "./board.ts";
+import { EveryGameResult } from "./every-game.ts";
 import { GameResult } from "./game.ts";
 import { verdictOf } from "./solver.ts";
 
@@ -37,6 +38,8 @@ export const dpoGameOutcome: Component<"evaluator", z.ZodObject<Record<never, ne
  */
 export function evaluateGame(run: Pick<RunRecord, "example_id" | "status" | "output" | "steps">): Evaluation {
   if (run.status === "failed") return { score: null, reasoning: "the game was not played to its end" };
+  const every = EveryGameResult.safeParse(run.output);
+  if (every.success) return evaluateEveryGame(every.data);
   const parsed = GameResult.safeParse(run.output);
   if (!parsed.success) {
     throw new PairwrightError({
@@ -60,6 +63,15 @@ export function evaluateGame(run: Pick<RunRecord, "example_id" | "status" | "out
       forfeit_rate: forfeit_by === trained_player ? 1 : 0,
       legal_rate: legalRate(run.steps, trained_player),
     },
+  };
+}
+
+/** What a random opponent would score against it, exactly; `unbeaten` is the share of sides as which nobody can beat it. */
+function evaluateEveryGame({ against_random, ...counts }: EveryGameResult): Evaluation {
+  return {
+    score: against_random.wins + SCORES.draw * against_random.draws,
+    reasoning: counts,
+    metrics: { losing_lines: counts.losses, unbeaten: counts.losses === 0 ? 1 : 0 },
   };
 }
 

@@ -19,12 +19,16 @@ const GameRow = z.object({
   opening: z.array(z.tuple([z.int(), z.int()])).default([]),
   /** So many moves at random after the opening, of both sides, drawn anew each time; fewer where the next one had to end the game. */
   random_plies: z.int().min(0).max(6).default(0),
+  /** `every`: not one game against the other player, but all that there are, whatever the other side plays. */
+  opponent: z.literal("every").optional(),
 });
 
 /** Where a game begins, and which side's play is measured. */
 export interface GameSetup {
   trained: Player;
   board: Board;
+  /** Whether all games from there are played. */
+  every: boolean;
 }
 
 /**
@@ -55,6 +59,7 @@ export function gameSetup(
   return {
     trained: playerOf(parsed.data.trained_player),
     board: withRandomPlies(board, parsed.data.random_plies, random),
+    every: parsed.data.opponent === "every",
   };
 }
 

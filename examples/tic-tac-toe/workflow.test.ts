@@ -7,7 +7,9 @@ import { createRegistry, type Kind } from "../../src/registry/registry.ts";
 import { bestOfNSelection } from "../../src/ttc/select/best-of-n-selection.ts";
 import { instrumentFunction, instrumentModel } from "../../src/workflow/instrument.ts";
 import { runExample } from "../../src/workflow/run-example.ts";
-import { sideToMove } from "./board.ts";
+import { legalMoves, sideToMove } from "./board.ts";
+import { countLines } from "./evaluate-model-lines.ts";
+import type { EveryGameResult } from "./every-game.ts";
 import type { GameResult } from "./game.ts";
 import { evaluateGame } from "./game-outcome.ts";
 import plugin from "./plugin.ts";
@@ -244,6 +246,18 @@ test("policy only: one reply a turn, unscored", async () => {
   const candidates = candidatesOf(run);
   expect(candidates).toHaveLength((run.output as GameResult).length);
   for (const { data } of candidates) expect(data.score).toBeNull();
+});
+
+test("against everything that the other side can do, the model is asked in each position that it comes to", async () => {
+  const row = { id: "every", question: "", trained_player: "O", opponent: "every" };
+  const first: Reply = (messages) => formatMove(legalMoves(readBoard(String(messages.at(-1)?.content)) ?? [])[0]!);
+  const run = await playExample(row, first, { policy_only: true });
+
+  const counts = countLines(({ board }) => legalMoves(board)[0] ?? null, -1);
+  expect(run.output).toMatchObject({ trained_player: "O", ...counts });
+  expect(candidatesOf(run)).toHaveLength((run.output as EveryGameResult).positions);
+  expect(candidatesOf(run).map(({ data }) => data.turn_index)).toEqual(candidatesOf(run).map((_, index) => index));
+  expect(evaluateGame(run).metrics).toEqual({ losing_lines: counts.losses, unbeaten: 0 });
 });
 
 test("with perfect judgement of three tries each, scores are the ranges of the seeds", async () => {

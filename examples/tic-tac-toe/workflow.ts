@@ -1,6 +1,7 @@
 import { type Component, functionRef, PairwrightError, type RunContext, z } from "pairwright";
 import type { MoveRequest } from "./board.ts";
 import { symbolOf } from "./board.ts";
+import { type EveryGameResult, playEveryGame } from "./every-game.ts";
 import { type Decide, type GameResult, MoveChoice, playGame } from "./game.ts";
 import { gameSetup } from "./game-setup.ts";
 
@@ -13,7 +14,10 @@ interface Calls {
   decide(request: MoveRequest, context: RunContext): unknown;
 }
 
-/** Plays one game of tic-tac-toe; the example says which side is the trained one and where the game begins. */
+/**
+ * Plays one game of tic-tac-toe; the example says which side is the trained one and where the game begins. Or all games from
+ * there, which tells something of a player that always answers the same.
+ */
 export const dpoTicTacToe: Component<"workflow", typeof options> = {
   description: "one game of tic-tac-toe between the trained player and an opponent",
   options,
@@ -21,9 +25,10 @@ export const dpoTicTacToe: Component<"workflow", typeof options> = {
     const trainedDecides = decider(trained_ttc_move_selector_fn, functionNamed(trained_ttc_move_selector_fn));
     const opponentDecides = decider(opponent_ttc_move_selector_fn, functionNamed(opponent_ttc_move_selector_fn));
 
-    return (input: unknown, context: RunContext): Promise<GameResult> => {
-      const { trained, board } = gameSetup(input, context.example, context.random);
+    return (input: unknown, context: RunContext): Promise<GameResult | EveryGameResult> => {
+      const { trained, board, every } = gameSetup(input, context.example, context.random);
       const own: Decide = (request) => trainedDecides(request, context);
+      if (every) return playEveryGame(board, trained, own);
       const other: Decide = (request) => opponentDecides(request, context);
       return playGame(board, trained, symbolOf(trained) === "X" ? { X: own, O: other } : { X: other, O: own });
     };
