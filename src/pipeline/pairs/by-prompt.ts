@@ -67,11 +67,8 @@ export async function openPromptBuckets(output: string, bytes: number): Promise<
     writers[place]?.write(`${line}\n`);
   }
   return {
-    add({ source, candidates }) {
-      for (const candidate of candidates) {
-        const prompt = questionHash(candidate.prompt, candidate.tools);
-        addLine(JSON.stringify({ prompt, source, candidate } satisfies Stray), prompt);
-      }
+    add(turn) {
+      for (const stray of straysOf(turn)) addLine(JSON.stringify(stray), stray.prompt);
     },
     addLine,
     pressure() {
@@ -91,6 +88,21 @@ export async function openPromptBuckets(output: string, bytes: number): Promise<
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A turn's replies, equal ones as one: candidates of one turn often say the same, and what is less is sorted sooner. */
+function straysOf({ source, candidates }: TurnRecord): Stray[] {
+  const strays: Stray[] = [];
+  let asked: CandidateRecord | undefined;
+  let prompt = "";
+  for (const candidate of candidates) {
+    if (asked === undefined || candidate.prompt !== asked.prompt || candidate.tools !== asked.tools) {
+      asked = candidate;
+      prompt = questionHash(candidate.prompt, candidate.tools);
+    }
+    strays.push({ prompt, source, candidate });
+  }
+  return merged(strays);
 }
 
 async function closeAll(writers: readonly BulkWriter[]): Promise<void> {
@@ -116,16 +128,7 @@ async function* groupsOf(path: string, signal: AbortSignal | undefined): AsyncGe
 function groupOf(prompt: string, strays: Stray[]): PromptGroup | undefined {
   const first = strays[0];
   if (first === undefined) return undefined;
-  const byReply = new Map<string, Stray[]>();
-  for (const [place, stray] of strays.entries()) {
-    const { completion } = stray.candidate;
-    // Failed ones are no equal replies: each is left out and counted for itself.
-    const reply = completion.length === 0 ? `failed ${place}` : contentOf(completion);
-    const same = byReply.get(reply);
-    if (same === undefined) byReply.set(reply, [stray]);
-    else same.push(stray);
-  }
-  const replies = [...byReply.values()].map(mergedOf);
+  const replies = merged(strays);
   // Numbered within the group; a reply keeps its own number for a pair's provenance.
   const candidates = replies.map(({ candidate }, candidate_index) => ({ ...candidate, candidate_index }));
   return {
@@ -134,6 +137,20 @@ function groupOf(prompt: string, strays: Stray[]): PromptGroup | undefined {
     sourceOf: (candidate) => (replies[candidate?.candidate_index ?? 0] ?? first).source,
     place: (pair) => placed(pair, replies),
   };
+}
+
+/** Equal replies to one prompt as one, in the order in which they first come. */
+function merged(strays: readonly Stray[]): Stray[] {
+  const byReply = new Map<string, Stray[]>();
+  for (const [place, stray] of strays.entries()) {
+    const { completion } = stray.candidate;
+    // Failed ones are no equal replies: each is left out and counted for itself.
+    const reply = completion.length === 0 ? `failed ${place}` : stray.prompt + contentOf(completion);
+    const same = byReply.get(reply);
+    if (same === undefined) byReply.set(reply, [stray]);
+    else same.push(stray);
+  }
+  return [...byReply.values()].map(mergedOf);
 }
 
 /** Equal replies as one: the first one that is not cut off, with the mean of all scores that there are. */
