@@ -95,7 +95,18 @@ test("with a gate, what is deployed under the configured name stays until a mode
 
 test("without a gate a model is deployed under the configured name before it is measured", async () => {
   trained = 1;
-  expect(await finetuned({})).toMatchObject({ code: 0, made: ["mine"], gone: [], result: { promoted: false } });
+  const judged = { before: { best_of_n: { quality: {} } }, after: { best_of_n: { quality: {} } } };
+  expect(await finetuned({})).toMatchObject({
+    ...{ code: 0, made: ["mine"], gone: [], result: { promoted: false, ...judged } },
+  });
+});
+
+test("best_of_n: false leaves the workflow's own choice out", async () => {
+  trained = 999;
+  const alone = { best_of_n: null, scores: { quality: {} } };
+  expect(await finetuned({ best_of_n: false })).toMatchObject({
+    ...{ code: 0, result: { promoted: true, before: alone, after: alone } },
+  });
 });
 
 test("what was measured with another seed before the command was broken off is measured anew", async () => {

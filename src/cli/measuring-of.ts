@@ -32,7 +32,7 @@ export function measuringOf({ config, builtins, terminal, flags }: Loaded): Meas
   const own = flags.validationDataset ?? flags.dataset;
   return {
     ...{ llm: name, model: model_name, metric, criteria, gate, own_dataset: flags.validationDataset !== undefined },
-    ...{ best_of_n: true, seed: wholeNumber(flags, "seed") ?? 0 },
+    ...{ best_of_n: finetuning.best_of_n, seed: wholeNumber(flags, "seed") ?? 0 },
     parts: (model) =>
       assemble(model === null ? config : withModel(config, name, { model_name: model, base_url: nim_url }), {
         ...{ builtins, log: terminal, cache: false, output_dir: finetuning.output_dir },

@@ -165,6 +165,10 @@ export const Finetuning = z.strictObject({
       min_n: z.int().min(1).default(1).describe("below so many examples the verdict is inconclusive"),
     })
     .optional(),
+  best_of_n: z
+    .boolean()
+    .default(true)
+    .describe("beside the model by itself, measure it with the workflow's own candidates and scorer choosing"),
   rounds: Rounds.prefault({}),
 });
 export type Finetuning = z.output<typeof Finetuning>;
