@@ -4,9 +4,13 @@ import type { Recompute } from "../src/engine/model/forward.ts";
 import { initialAdapter, initialWeights } from "../src/engine/model/initial-weights.ts";
 import { matrixRate } from "../src/engine/runtime/matrix-rate.ts";
 import { batchAt, epochOrder, unitsOf } from "../src/engine/train/batches.ts";
-import { openLearner } from "../src/engine/train/learner.ts";
 import { TrainingOptions } from "../src/engine/train/training-options.ts";
 import { type CaseData, MODELS, type ModelName, randomData } from "./training-shapes.ts";
+
+// The built one: only that has threads.
+const { openLearner }: typeof import("../src/engine/train/learner.ts") = await import(
+  new URL("../dist/engine/train/learner.js", import.meta.url).href
+);
 
 export interface TrainingCase {
   model: ModelName;

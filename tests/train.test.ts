@@ -170,6 +170,14 @@ test("the training process killed from outside is one clear error", async () => 
   expect(stderr).toMatch(/error\[training_died\].*killed by SIGKILL, as a machine that runs out of memory does/);
 });
 
+test("a job that fails in its steps leaves no process behind", async () => {
+  await using place = await trainingPlace();
+  const ended = await run(place, join(place.dir, "output"), "--learning_rate", "1e30", "--threads", "2");
+  expect(ended).toMatchObject({ code: 5, stderr: expect.stringContaining("error[loss_not_finite]") });
+  const children = () => process.getActiveResourcesInfo().filter((name) => name === "ProcessWrap").length;
+  await expect.poll(children, { timeout: 5000 }).toBe(0);
+});
+
 test("usage faults and missing folders exit with 2", async () => {
   await using place = await trainingPlace();
   const missing = await perform(["train", "--model", place.model], { cwd: place.dir });

@@ -1,18 +1,16 @@
 import type { Recompute } from "../model/forward.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters } from "../model/parameters.ts";
-import { type InPlaceSession, openInPlaceSession } from "../runtime/in-place-session.ts";
-import { type Feeds, onlyTaken, tensorMaker } from "../runtime/session.ts";
 import { openAdamW } from "./adamw.ts";
 import { batchLoss, type LossReport } from "./batch-loss.ts";
-import { type MicroBatch, makeMicroBatch } from "./micro-batch.ts";
+import { type Lanes, lanesFor, openLanes } from "./lanes.ts";
+import { makeMicroBatch } from "./micro-batch.ts";
 import { nonFinite } from "./non-finite.ts";
 import { createParameterStore, type ParameterStore } from "./parameter-store.ts";
-import { type Batch, planMicroBatches } from "./plan-batch.ts";
-import { batchFeeds, sequenceSums, shapesOf, weightFeeds } from "./sequence-scorer.ts";
+import { type Batch, planLanes } from "./plan-batch.ts";
+import { sequenceSums, shapesOf } from "./sequence-scorer.ts";
 import { leastRows } from "./steady-sums.ts";
 import type { TrainingData } from "./training-data.ts";
-import { gradientGraph } from "./training-graph.ts";
 import { averages, preferenceOf, type TrainingOptions } from "./training-options.ts";
 
 export interface LearnerSettings {
@@ -53,16 +51,6 @@ export interface Learner {
 export async function openLearner(settings: LearnerSettings): Promise<Learner> {
   const { config, weights, adapter, data, options, chunks, recompute, threads, max_length } = settings;
   const store = createParameterStore(adapter?.weights ?? weights);
-  const graph = gradientGraph({
-    config,
-    trainable: shapesOf(adapter?.weights ?? weights),
-    ...(adapter && { adapter_scale: adapter.scale }),
-    preference: preferenceOf(options),
-    chunks,
-    recompute,
-    max_length,
-  });
-  const session = await openInPlaceSession(graph, { threads });
   const optimiser = await openAdamW(
     store,
     {
@@ -73,13 +61,24 @@ export async function openLearner(settings: LearnerSettings): Promise<Learner> {
     },
     { threads },
   );
-  const state = await stateFeeds(store, adapter ? weights : new Map());
-  const run = (made: MicroBatch) => runGradients(session, state, made);
+  const lanes = await openLanes(store, {
+    graph: {
+      config,
+      trainable: shapesOf(adapter?.weights ?? weights),
+      ...(adapter && { adapter_scale: adapter.scale }),
+      preference: preferenceOf(options),
+      chunks,
+      recompute,
+      max_length,
+    },
+    frozen: adapter ? weights : new Map(),
+    threads,
+  });
 
   return {
     store,
     async learn(batch, step, learning_rate, earlier = 0) {
-      const { sums, loss } = await accumulate(settings, store, batch, run);
+      const { sums, loss } = await accumulate(settings, batch, lanes);
       const grad_norm = normOf(store.gradients);
       if (!Number.isFinite(loss) || !Number.isFinite(grad_norm)) throw nonFinite(data, step, batch, sums, grad_norm);
       const { max_grad_norm } = options;
@@ -89,59 +88,32 @@ export async function openLearner(settings: LearnerSettings): Promise<Learner> {
       return { ...batchLoss(settings, batch, sums), grad_norm, learning_rate };
     },
     async release() {
-      await session.release();
+      await lanes.release();
       await optimiser.release();
     },
   };
 }
 
-/** Weights, and where gradients are summed up: the same memory goes in and comes out. */
-async function stateFeeds(store: ParameterStore, frozen: Parameters): Promise<{ feeds: Feeds; into: Feeds }> {
-  const views = (of: "values" | "gradients") => new Map(store.names.map((name) => [name, store.view(of, name)]));
-  const gradients = Object.entries(await weightFeeds(views("gradients")));
-  return {
-    feeds: {
-      ...(await weightFeeds(frozen)),
-      ...(await weightFeeds(views("values"))),
-      ...Object.fromEntries(gradients.map(([name, tensor]) => [`sum ${name}`, tensor])),
-    },
-    into: Object.fromEntries(gradients.map(([name, tensor]) => [`gradient ${name}`, tensor])),
-  };
-}
-
-async function runGradients(session: InPlaceSession, { feeds, into }: { feeds: Feeds; into: Feeds }, made: MicroBatch) {
-  const tensor = await tensorMaker();
-  const loss = new Float32Array(1);
-  const token_log_probabilities = new Float32Array(made.targets.length);
-  await session.run(onlyTaken({ ...feeds, ...(await batchFeeds(made)) }, session.inputs), {
-    ...into,
-    loss: tensor(loss, []),
-    token_log_probabilities: tensor(token_log_probabilities, [token_log_probabilities.length]),
-  });
-  return { loss: loss[0] ?? Number.NaN, token_log_probabilities };
-}
-
 /** Sums the gradients of a batch's pieces, and gives the policy's log-probability of each of its sequences. */
 async function accumulate(
   { config, data, reference, options, chunks }: LearnerSettings,
-  store: ParameterStore,
   batch: Batch,
-  run: (made: MicroBatch) => ReturnType<typeof runGradients>,
+  lanes: Lanes,
 ): Promise<{ sums: Map<number, number>; loss: number }> {
-  store.gradients.fill(0);
   const { preference_loss_weight: preference_weight } = options.dpo;
   const settings = { chunks, least: leastRows(config), average: averages(options), preference_weight, reference };
-  const sums = new Map<number, number>();
-  let loss = 0;
-  const plans = planMicroBatches(data, batch, {
+  const plans = planLanes(data, batch, lanesFor(config), {
     max_tokens: options.max_tokens_per_micro_batch,
     hidden_size: config.hidden_size,
   });
-  for (const plan of plans) {
-    const made = makeMicroBatch(data, plan, settings);
-    const outputs = await run(made);
-    loss += outputs.loss;
-    for (const [sequence, sum] of sequenceSums(made, outputs.token_log_probabilities)) sums.set(sequence, sum);
+  const made = plans.map((lane) => lane.map((plan) => makeMicroBatch(data, plan, settings)));
+  const results = (await lanes.run(made)).flat();
+  const sums = new Map<number, number>();
+  let loss = 0;
+  for (const [index, micro_batch] of made.flat().entries()) {
+    const { loss: part = Number.NaN, token_log_probabilities = new Float32Array() } = results[index] ?? {};
+    loss += part;
+    for (const [sequence, sum] of sequenceSums(micro_batch, token_log_probabilities)) sums.set(sequence, sum);
   }
   return { sums, loss };
 }

@@ -2,6 +2,7 @@ import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import type { Recompute } from "../model/forward.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { parameterCount } from "../model/parameters.ts";
+import { lanesFor } from "./lanes.ts";
 
 /** What a job computes at a time, as far as memory goes. */
 export interface JobSize {
@@ -22,6 +23,8 @@ export interface JobSize {
 
 /** Bytes that Node, onnxruntime and the graphs take before any weight is there. */
 const BASE = 150e6;
+/** Bytes that the thread of a second lane takes with its graph, beside copies of weights and gradients there and on the way. */
+const LANE = 30e6;
 
 /**
  * Bytes at the peak of a job, from the shapes of what is alive then: weights, gradients and moments; what each block keeps
@@ -44,7 +47,8 @@ export function peakBytes(size: JobSize, recompute: Recompute): number {
     all: layers * d + 1.5 * block,
   }[recompute];
   const logits = 4 * wanted * config.vocab_size;
-  return BASE + 4 * (state + tokens * (kept + 2 * d) + logits);
+  const beside = lanesFor(config) > 1 ? LANE + 16 * trained : 0;
+  return BASE + beside + 4 * (state + tokens * (kept + 2 * d) + logits);
 }
 
 const NOTHING: readonly Recompute[] = ["nothing"];

@@ -3,7 +3,7 @@ import { seededRandom } from "../../lib/random.ts";
 import { smallData } from "./__fixtures__/small-model.ts";
 import { unitsOf, weighted } from "./batches.ts";
 import { type MicroBatchPlan, makeMicroBatch, treeLength } from "./micro-batch.ts";
-import { planMicroBatches, treeRoom } from "./plan-batch.ts";
+import { planLanes, planMicroBatches, treeRoom } from "./plan-batch.ts";
 import { sequenceAt, type TrainingData, trainingDataBuilder } from "./training-data.ts";
 import { TrainingOptions } from "./training-options.ts";
 
@@ -46,6 +46,34 @@ test.each([1, 2, 3, 4, 5])("however a batch is cut, each pair and each likelihoo
       expect(own.every(({ chosen, rejected }) => there.has(chosen) && there.has(rejected))).toBe(true);
     }
   }
+});
+
+test.each([1, 2, 3, 4, 5])("two lanes share a batch, about half each (seed %i)", (seed) => {
+  const data = manyRows(seed);
+  const batch = everything(data);
+  for (const max_tokens of [64, 1000]) {
+    const lanes = planLanes(data, batch, 2, { max_tokens, hidden_size: 16 });
+    const trees = lanes.map((plans) => plans.flatMap(({ rows }) => rows.flat()));
+    const longest = Math.max(...trees.flat().map((tree) => treeLength(data, tree)));
+    const [one = 0, two = 0] = trees.map((own) => own.reduce((sum, tree) => sum + treeLength(data, tree), 0));
+    expect(Math.abs(one - two)).toBeLessThanOrEqual(longest);
+    const plans = lanes.flat();
+    expect(Math.max(...plans.map((plan) => tokensOf(data, plan)))).toBeLessThanOrEqual(
+      Math.max(max_tokens / 2, longest),
+    );
+    expect(plans.flatMap(({ pairs }) => pairs)).toHaveLength(batch.pairs.length);
+    expect(plans.flatMap(({ likelihood }) => [...likelihood]).sort(([a], [b]) => a - b)).toEqual(
+      [...batch.likelihood].sort(([a], [b]) => a - b),
+    );
+  }
+});
+
+test("a batch of one prompt leaves the second lane nothing", () => {
+  const data = smallData();
+  const first = data.pairs.filter(({ chosen }) => sequenceAt(data, chosen).prompt === 0);
+  const pairs = first.map((pair) => ({ ...pair, weight: 1 }));
+  const [one, two] = planLanes(data, { pairs, likelihood: new Map() }, 2, { max_tokens: 1000, hidden_size: 16 });
+  expect([one?.length, two?.length]).toEqual([1, 0]);
 });
 
 test("a prompt stands once for all its replies while they fit", () => {

@@ -26,11 +26,33 @@ interface Piece {
  * together, so that little is padding. The order is the same for the same batch.
  */
 export function planMicroBatches(data: TrainingData, batch: Batch, settings: PlanSettings): MicroBatchPlan[] {
-  const { max_tokens } = settings;
+  return planLanes(data, batch, 1, settings).flat();
+}
+
+/**
+ * The same for lanes that are computed at the same time, each of which gets about the same number of tokens and its share of
+ * `max_tokens`, but never less than the longest tree.
+ */
+export function planLanes(data: TrainingData, batch: Batch, lanes: number, settings: PlanSettings): MicroBatchPlan[][] {
   const pieces = treesOf(data, batch, settings);
   pieces.sort((a, b) => b.length - a.length);
-  const plans: MicroBatchPlan[] = [];
   const likelihood = new Map(batch.likelihood);
+  const room = Math.max(settings.max_tokens / lanes, pieces[0]?.length ?? 0);
+  return dealt(pieces, lanes).map((own) => planned(own, likelihood, room));
+}
+
+/** Dealt out to and fro, so that no lane always gets the longer one. */
+function dealt(pieces: readonly Piece[], lanes: number): Piece[][] {
+  const hands = Array.from({ length: lanes }, (): Piece[] => []);
+  for (const [index, piece] of pieces.entries()) {
+    const place = index % (2 * lanes);
+    hands[place < lanes ? place : 2 * lanes - 1 - place]?.push(piece);
+  }
+  return hands;
+}
+
+function planned(pieces: readonly Piece[], likelihood: Map<number, number>, max_tokens: number): MicroBatchPlan[] {
+  const plans: MicroBatchPlan[] = [];
   let open: Piece[] = [];
   const close = () => {
     if (open.length > 0) plans.push(planOf(open, likelihood));

@@ -52,11 +52,20 @@ export interface TrainingOutcome {
 
 /**
  * Trains from the first step, or from a checkpoint, to the last. A cancelled job has its checkpoint when this ends.
- * The caller releases the learner.
+ * The caller releases the learner of what comes of it.
  */
 export async function runTraining(run: TrainingRun, events: TrainingEvents): Promise<TrainingOutcome> {
-  const { data, options } = run;
   const learner = await openLearner(run);
+  try {
+    return await trainWith(learner, run, events);
+  } catch (error) {
+    await learner.release();
+    throw error;
+  }
+}
+
+async function trainWith(learner: Learner, run: TrainingRun, events: TrainingEvents): Promise<TrainingOutcome> {
+  const { data, options } = run;
   const units = unitsOf(data, options);
   const per_epoch = stepsPerEpoch(units.length, options);
   const steps = stepsInAll(units.length, options);
