@@ -28,6 +28,16 @@ export function toolsOf(value: unknown): Tool[] | undefined {
   return value.every((tool) => isObject(tool) && isObject(tool.function)) ? (value as Tool[]) : undefined;
 }
 
+/** The same, also where they stand as JSON in a text, as in tables whose rows must all have one type. */
+export function toolsIn(value: unknown): Tool[] | undefined {
+  if (typeof value !== "string") return toolsOf(value);
+  try {
+    return toolsOf(JSON.parse(value));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a value is an object, and no list. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,5 +1,4 @@
-import type { Tool } from "../../records/message.ts";
-import { messagesOf, toolsOf } from "../../records/messages-of.ts";
+import { messagesOf, toolsIn } from "../../records/messages-of.ts";
 import type { BrokenRollout } from "../../records/rollout.ts";
 import type { DatasetFormat, ReadPair } from "../../registry/training.ts";
 import { templateMessage } from "./chat-message.ts";
@@ -38,15 +37,6 @@ export const trlConversational: DatasetFormat = {
     return splitWhole({ prompt, chosen, rejected, ...(tools !== undefined && { tools }) });
   },
 };
-
-function toolsIn(tools: unknown): Tool[] | undefined {
-  if (typeof tools !== "string") return toolsOf(tools);
-  try {
-    return toolsOf(JSON.parse(tools));
-  } catch {
-    return undefined;
-  }
-}
 
 /** Without a prompt of its own a row holds whole conversations: what they have in common is the prompt. */
 function splitWhole(pair: ReadPair): ReadPair | BrokenRollout {

@@ -1,5 +1,5 @@
 import type { Message, Tool } from "../../records/message.ts";
-import { isObject, messagesOf, toolsOf } from "../../records/messages-of.ts";
+import { isObject, messagesOf, toolsIn } from "../../records/messages-of.ts";
 import type { LaunchInput } from "./launch-plan.ts";
 
 /** A row of a data-set file as a trainer reads it. */
@@ -84,15 +84,6 @@ function sides(prompt: Message[], better: unknown, worse: unknown, tools: Tool[]
   const rejected = Array.isArray(worse) && worse.length > 0 ? messagesOf(worse, "assistant") : undefined;
   if (chosen === undefined || rejected === undefined) return { problem: "a side is no list of messages" };
   return { prompt, chosen, rejected, tools };
-}
-
-function toolsIn(tools: unknown): Tool[] | undefined {
-  if (typeof tools !== "string") return toolsOf(tools);
-  try {
-    return toolsOf(JSON.parse(tools));
-  } catch {
-    return undefined;
-  }
 }
 
 function reply(content: string): Message[] {
