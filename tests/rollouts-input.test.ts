@@ -1,10 +1,11 @@
 import { appendFileSync, existsSync, truncateSync } from "node:fs";
-import { appendFile, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import * as zlib from "node:zlib";
 import { expect, test } from "vitest";
 import { seededRandom } from "../src/lib/random.ts";
+import type { RolloutProgress } from "../src/pipeline/rollouts/rollout-progress.ts";
 import { BUILTIN_READERS } from "../src/preferences/rollouts/readers/builtin-readers.ts";
 import type { RolloutReader } from "../src/registry/training.ts";
 import { type Row, rolloutFolder, rolloutPairs } from "./support/rollout-pairs.ts";
@@ -288,4 +289,28 @@ test("an error leaves an earlier output as it was", async () => {
   expect((await rolloutPairs(folder.dir, [path])).pairs).toBe(0);
   expect(await readFile(before.output, "utf8")).toBe(stood);
   expect(existsSync(join(folder.dir, "train.manifest.json"))).toBe(true);
+});
+
+test("how far it has come is told: what is unpacked, what is read of all, and the pairs that are written", async () => {
+  await using folder = await rolloutFolder();
+  const text = lines(Array.from({ length: 20_000 }, (_, place) => row(place >> 1, place % 2)));
+  const [plain, packed] = [join(folder.dir, "in.jsonl"), join(folder.dir, "more.jsonl.gz")];
+  await writeFile(plain, text);
+  await writeFile(packed, zlib.gzipSync(lines(PAIR)));
+  const told: RolloutProgress[] = [];
+  const built = await rolloutPairs(folder.dir, [plain, packed], { onProgress: (progress) => told.push(progress) });
+  const of = (stage: RolloutProgress["stage"]) => told.filter((progress) => progress.stage === stage);
+  expect(told.map(({ stage }) => stage).filter((stage, at, all) => stage !== all[at - 1])).toEqual([
+    "unpack",
+    "read",
+    "write",
+  ]);
+  const { size } = await stat(packed);
+  expect(of("unpack").at(-1)).toMatchObject({ bytes: size, total_bytes: size });
+  const bytes = text.length + lines(PAIR).length;
+  expect(of("read").length).toBeGreaterThan(1);
+  expect(of("read").at(-1)).toMatchObject({ bytes, total_bytes: bytes, rows: 20_002 });
+  expect(of("write").length).toBeGreaterThan(1);
+  expect(of("write").at(-1)).toMatchObject({ pairs: 10_000, total_pairs: 10_000 });
+  expect(built.pairs).toBe(10_000);
 });

@@ -8,6 +8,7 @@ import type { Registry } from "../../registry/registry.ts";
 import type { CommandInput, CommandRun } from "../command.ts";
 import { number, oneOf, shardOf, wholeNumber } from "../flags.ts";
 import { list, registryWithPlugins } from "../load.ts";
+import { rolloutsProgress } from "../rollouts-progress.ts";
 import { stoppable } from "../stoppable.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -15,7 +16,10 @@ export const run: CommandRun = async (input) => {
   const { terminal } = input;
   keepHeapLow();
   const options = await optionsOf(input);
-  const summary = await stoppable((signal) => buildRolloutPairs({ ...options, signal }));
+  const line = rolloutsProgress(terminal, Date.now);
+  const summary = await stoppable((signal) =>
+    buildRolloutPairs({ ...options, onProgress: line.show, signal }).finally(line.end),
+  );
   terminal.print(describeRollouts(summary, options));
   for (const warning of summary.warnings) terminal.warn(warning);
   if (summary.pairs === 0) terminal.fault(noRolloutPairs(summary));

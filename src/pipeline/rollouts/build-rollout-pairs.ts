@@ -11,6 +11,7 @@ import { type CoupleList, type CoupleOptions, chooseCouples } from "./choose-cou
 import type { PlacedCouple } from "./make-rows.ts";
 import { describeManifest, manifestPath, type RolloutSummary, summaryOf } from "./manifest.ts";
 import { openSources, type SourceFile } from "./open-sources.ts";
+import { NOTHING, type OnRolloutProgress } from "./rollout-progress.ts";
 import type { RolloutTable } from "./rollout-table.ts";
 import { type NamedReaders, scanSources, withReaders } from "./scan-sources.ts";
 import { inOrder, startWork, type Workers } from "./work.ts";
@@ -44,6 +45,7 @@ export interface RolloutPairsOptions extends CoupleOptions, Omit<FactOptions, "r
   shard?: { index: number; of: number } | undefined;
   /** Threads beside this one; as many as the files are worth unless told. They change no byte. */
   threads?: number | undefined;
+  onProgress?: OnRolloutProgress | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -57,12 +59,13 @@ const JOB_COUPLES = 256;
  * pair none is written, and the summary says why.
  */
 export async function buildRolloutPairs(options: RolloutPairsOptions): Promise<RolloutSummary> {
-  const { signal, reward } = options;
+  const { signal, reward, onProgress } = options;
   const expression = reward === undefined ? undefined : parseRewardExpression(reward);
   await using sources = await openSources(options.inputs, {
     scratch: dirname(options.output),
     stdin: options.stdin,
     signal,
+    onProgress,
   });
   await refuseOverwriting(options, sources.files);
   const read = await withReaders(sources.files, options.readers, options.from);
@@ -135,16 +138,20 @@ async function writePairs(
   options: RolloutPairsOptions,
 ): Promise<WrittenPairs> {
   const files = new PairFiles(options.output, options.validation);
+  const [start, end] = partOf(couples, table, options.shard);
+  let done = 0;
   try {
     await files.open();
-    const jobs = jobsOf(couples, table, options);
-    for await (const { result } of inOrder(jobs, workers.ahead, (placed) =>
+    const jobs = jobsOf(couples, table, [start, end], options);
+    for await (const { job, result } of inOrder(jobs, workers.ahead, (placed) =>
       workers.rows({ kind: "rows", couples: placed }),
     )) {
       options.signal?.throwIfAborted();
       if (result.refused !== undefined) throw wouldDropCalls(result.refused, options);
       const pressure = files.add(result);
       if (pressure !== undefined) await pressure;
+      done += job.length;
+      options.onProgress?.({ ...NOTHING, stage: "write", pairs: done, total_pairs: end - start });
     }
     return await files.finish();
   } finally {
@@ -152,12 +159,15 @@ async function writePairs(
   }
 }
 
-function* jobsOf(couples: CoupleList, table: RolloutTable, options: RolloutPairsOptions): Generator<PlacedCouple[]> {
-  const { validation, validation_share, shard } = options;
+function* jobsOf(
+  couples: CoupleList,
+  table: RolloutTable,
+  [start, end]: readonly [start: number, end: number],
+  { validation, validation_share }: RolloutPairsOptions,
+): Generator<PlacedCouple[]> {
   const clusterOf = table.clusters();
   const sideOf = (rollout: number) =>
     validation === undefined ? "training" : sideOfKey("group", clusterOf(table.groupOf(rollout)), validation_share);
-  const [start, end] = partOf(couples, table, shard);
   for (let from = start; from < end; from += JOB_COUPLES) {
     const placed: PlacedCouple[] = [];
     for (let place = from; place < Math.min(end, from + JOB_COUPLES); place += 1) {

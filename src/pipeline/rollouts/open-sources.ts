@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { type FileHandle, mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
 import { createGunzip } from "node:zlib";
@@ -10,6 +10,7 @@ import { messageOf, PairwrightError, usageError } from "../../lib/errors.ts";
 import { filesOfGlob, isGlob } from "../../lib/glob.ts";
 import { parseLooseJson } from "../../lib/loose-json.ts";
 import { isObject } from "../../records/messages-of.ts";
+import { NOTHING, type OnRolloutProgress } from "./rollout-progress.ts";
 
 /** A file of rows, one a line, that can be read at any place. */
 export interface SourceFile {
@@ -34,6 +35,7 @@ export interface SourceOptions {
   /** What `-` names. */
   stdin: Readable;
   signal?: AbortSignal | undefined;
+  onProgress?: OnRolloutProgress | undefined;
 }
 
 /** Files that NeMo Gym writes beside its rollouts: there is no rollout in them. */
@@ -97,7 +99,7 @@ function noInput(where: string, what: string) {
 
 async function openSource(name: string, spool: string, options: SourceOptions): Promise<SourceFile> {
   if (name === "-") {
-    await unpack("standard input", options.stdin, [], spool, options.signal);
+    await unpack("standard input", options.stdin, [], spool, options);
     return opened("-", spool, spool);
   }
   const there = await stat(name).catch(() => undefined);
@@ -105,11 +107,11 @@ async function openSource(name: string, spool: string, options: SourceOptions): 
   if (there.isDirectory()) throw noInput(name, "this is a folder");
   const unpacker = unpackerOf(name);
   if (unpacker !== undefined) {
-    await unpack(name, createReadStream(name), [unpacker], spool, options.signal);
+    await unpack(name, createReadStream(name), [unpacker], spool, { ...options, total_bytes: there.size });
     return opened(name, spool, name);
   }
   if (!there.isFile()) {
-    await unpack(name, createReadStream(name), [], spool, options.signal);
+    await unpack(name, createReadStream(name), [], spool, options);
     return opened(name, spool, spool);
   }
   const isDocument = await writeDocument(name, there.size, spool);
@@ -143,11 +145,19 @@ async function unpack(
   from: NodeJS.ReadableStream,
   through: readonly Unpacker[],
   to: string,
-  signal: AbortSignal | undefined,
+  { signal, onProgress, total_bytes }: SourceOptions & { total_bytes?: number },
 ): Promise<void> {
   await mkdir(join(to, ".."), { recursive: true });
+  let bytes = 0;
+  const counting = new Transform({
+    transform(chunk: Buffer, _, pass) {
+      bytes += chunk.length;
+      onProgress?.({ ...NOTHING, stage: "unpack", bytes, total_bytes });
+      pass(null, chunk);
+    },
+  });
   try {
-    await pipeline([from, ...through, createWriteStream(to)], signal === undefined ? {} : { signal });
+    await pipeline([from, counting, ...through, createWriteStream(to)], signal === undefined ? {} : { signal });
   } catch (cause) {
     signal?.throwIfAborted();
     throw new PairwrightError({

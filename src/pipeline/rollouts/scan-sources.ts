@@ -4,6 +4,7 @@ import { isObject } from "../../records/messages-of.ts";
 import type { RolloutReader } from "../../registry/training.ts";
 import type { SourceFile } from "./open-sources.ts";
 import { parseLine } from "./read-row.ts";
+import { NOTHING, type OnRolloutProgress } from "./rollout-progress.ts";
 import { RolloutTable } from "./rollout-table.ts";
 import { inOrder, type RolloutJob, type Workers, type WorkSource } from "./work.ts";
 
@@ -84,6 +85,13 @@ async function guess(
   });
 }
 
+export interface ScanOptions {
+  join_tasks: boolean;
+  max_bad: number;
+  signal?: AbortSignal | undefined;
+  onProgress?: OnRolloutProgress | undefined;
+}
+
 /**
  * Looks at all rollouts of all files, in order. More than `max_bad` lines that are none are an error that names the last
  * one. A last line that is still being written is no bad line.
@@ -91,9 +99,11 @@ async function guess(
 export async function scanSources(
   files: readonly SourceFile[],
   workers: Workers,
-  { join_tasks, max_bad, signal }: { join_tasks: boolean; max_bad: number; signal?: AbortSignal | undefined },
+  { join_tasks, max_bad, signal, onProgress }: ScanOptions,
 ): Promise<ScannedSources> {
   const found: ScannedSources = { table: new RolloutTable(join_tasks), bad: 0, bad_lines: [], warnings: [] };
+  const total_bytes = files.reduce((sum, { size }) => sum + size, 0);
+  let [bytes, rows] = [0, 0];
   let lines = 0;
   let current = -1;
   for await (const { job, result } of inOrder(partsOf(files, max_bad), workers.ahead, workers.scan)) {
@@ -115,6 +125,9 @@ export async function scanSources(
     }
     found.table.add(result, job.file);
     lines += result.lines;
+    rows += result.lines;
+    bytes += job.end - job.start;
+    onProgress?.({ ...NOTHING, stage: "read", bytes, total_bytes, rows });
   }
   return found;
 }
