@@ -12,7 +12,6 @@ import { type CollectLaunchResult, launchCollect } from "../pipeline/launch/laun
 import { ownProgram } from "../pipeline/launch/own-program.ts";
 import type { ShardResult } from "../pipeline/launch/run-shards.ts";
 import { typedCommand } from "../pipeline/launch/submit.ts";
-import { splitFor } from "../pipeline/split-record.ts";
 import { splitOverride } from "./arguments.ts";
 import { type CommandInput, packageVersion } from "./command.ts";
 import { wholeNumber } from "./flags.ts";
@@ -44,7 +43,6 @@ export async function runLaunchCollect(input: CommandInput, submitter: Submit): 
   const output_dir = resolve(config.eval.general.output_dir);
   const shards = wholeNumber(flags, "shards", 1);
   if (shards === undefined) throw missing("--shards", "the number of parts");
-  const split = await splitFor(output_dir, config.split);
   const asked = askedOf(flags, { config_file: config.file, shards });
   using interrupt = onInterrupt(
     () => terminal.warn("stopping: letting what runs come to its end; Ctrl-C again to stop at once"),
@@ -56,8 +54,7 @@ export async function runLaunchCollect(input: CommandInput, submitter: Submit): 
     launch: {
       ...{ shards, cwd: process.cwd(), config_file: config.file, program: ownProgram() },
       collect_flags: [...wordsOf(flags), ...collectWordsOf(flags)],
-      // What earlier data sets of the folder settled holds for this one.
-      merge_flags: [...wordsOf(flags), ...(split.by === config.split.by ? [] : ["-o", `split.by=${split.by}`])],
+      merge_flags: wordsOf(flags),
       variables: await variablesOf(config),
     },
     pod: submitter === "kubernetes" ? podOf(flags) : undefined,

@@ -16,8 +16,13 @@ test("bytes of all, rows, pairs and the time that is left are told; what is not 
 /** All that is said on both streams while one progress a second is shown. */
 function said(isTTY: boolean, quiet: boolean, json: boolean) {
   const texts = { stdout: "", stderr: "" };
-  const stream = (name: keyof typeof texts) =>
-    ({ isTTY, columns: 80, write: (text: string) => (texts[name] += text) !== "" }) as unknown as NodeJS.WriteStream;
+  const stream = (name: keyof typeof texts) => {
+    const write = (text: string) => {
+      texts[name] += text;
+      return true;
+    };
+    return { isTTY, columns: 80, write } as NodeJS.WriteStream;
+  };
   const streams = { stdout: stream("stdout"), stderr: stream("stderr") };
   let now = 0;
   const line = rolloutsProgress(createTerminal({ json, quiet, verbose: false, color: false }, streams), () => now);

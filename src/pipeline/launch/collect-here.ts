@@ -2,13 +2,11 @@ import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import type { PairsSummary } from "../pairs/build-pairs.ts";
 import { mergeRuns } from "../pairs/merge-runs.ts";
 import type { PairParts } from "../parts.ts";
-import { recordSplit, splitFor } from "../split-record.ts";
 import { type CollectLaunch, mergedDir } from "./collect-launch.ts";
 import { type RunShardsOptions, runShards, type ShardResult, whyIncomplete } from "./run-shards.ts";
 
 export interface CollectHereOptions extends RunShardsOptions {
   parts: PairParts;
-  output_dir: string;
 }
 
 export interface CollectedHere {
@@ -20,15 +18,13 @@ export interface CollectedHere {
 
 /** All shards at once in processes of this machine, then the merge, when all of them are complete. */
 export async function collectHere(launch: CollectLaunch, options: CollectHereOptions): Promise<CollectedHere> {
-  const { drain, stop, parts, output_dir } = options;
+  const { drain, stop, parts } = options;
   const shards = await runShards(launch, options);
   const missing = shards.map(whyIncomplete).filter((why) => why !== undefined);
   if (missing.length > 0) return { shards, fault: incomplete(launch, shards, missing, drain.aborted) };
   const output = mergedDir(launch);
   const runs = shards.map(({ run_dir }) => run_dir).filter((run_dir) => run_dir !== null);
-  const split = await splitFor(output_dir, parts.split);
-  const { pairs } = await mergeRuns({ ...parts, runs, output, split, signal: stop });
-  if (pairs.training + pairs.validation > 0) await recordSplit(output_dir, pairs.split);
+  const { pairs } = await mergeRuns({ ...parts, runs, output, signal: stop });
   return { shards, merged: { output, pairs } };
 }
 

@@ -98,6 +98,11 @@ function textOf(record: LaunchRecord): string {
   return `${JSON.stringify(LaunchRecord.parse(record), null, 2)}\n`;
 }
 
+/** Whether a folder is that of a launch. */
+export async function isLaunchDir(dir: string): Promise<boolean> {
+  return await exists(join(dir, RECORD));
+}
+
 /** The record of a launch; undefined where there is none. */
 export async function readLaunch(dir: string): Promise<LaunchRecord | undefined> {
   const path = join(dir, RECORD);

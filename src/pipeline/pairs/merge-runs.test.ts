@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { SPLIT_SALT } from "../../datasets/split.ts";
 import { readManifest } from "../run-folder.ts";
 import { buildOptions, jsonLines, runFolder, storedRun } from "./__fixtures__/stored-runs.ts";
 import { buildPairs } from "./build-pairs.ts";
@@ -159,6 +160,36 @@ test("the lock is kept until the last file is written", async () => {
   expect(locked).toBeGreaterThan(0);
   expect(existsSync(join(folder, "run.lock"))).toBe(false);
 });
+
+test.each([
+  ["a launch", "launch-1/merged", "launch-1/launch.json"],
+  ["runs", "merged", "latest"],
+])(
+  "in an output folder of %s the split is noted there, and follows that of earlier data sets",
+  async (_, name, mark) => {
+    const output_dir = await runFolder([]);
+    const output = join(output_dir, name);
+    await mkdir(join(output_dir, "launch-1"));
+    await (mark === "latest" ? symlink("launch-1", join(output_dir, mark)) : writeFile(join(output_dir, mark), "{}"));
+    const shards = await Promise.all([runFolder(runs.slice(0, 15)), runFolder(runs.slice(15))]);
+    const first = await mergeRuns({ ...buildOptions(shards), output });
+    expect(first.pairs.split.by).toBe("prompt");
+    const record = { by: "prompt", validation: 0.2, salt: SPLIT_SALT };
+    expect(JSON.parse(await readFile(join(output_dir, "split.json"), "utf8"))).toEqual(record);
+
+    // By themselves, examples that share no prompt would be split by example.
+    const alone = buildOptions([await runFolder(runs.slice(0, 15))]);
+    const elsewhere = join(await runFolder([]), "merged");
+    expect((await mergeRuns({ ...alone, output: elsewhere })).pairs.split.by).toBe("example");
+    expect(existsSync(join(elsewhere, "../split.json"))).toBe(false);
+    expect((await mergeRuns({ ...alone, output })).pairs).toMatchObject({ split: { by: "prompt" }, warnings: [] });
+
+    await writeFile(join(output_dir, "split.json"), "{");
+    const before = await readFile(join(output, "runs.jsonl"), "utf8");
+    await expect(mergeRuns({ ...buildOptions(shards), output })).rejects.toMatchObject({ code: "bad_split_record" });
+    expect(await readFile(join(output, "runs.jsonl"), "utf8")).toBe(before);
+  },
+);
 
 test("pairs built again in a run's folder change its manifest, and keep to the output folder's split", async () => {
   const output_dir = await runFolder([]);

@@ -3,8 +3,10 @@ import { dirname, join, resolve } from "node:path";
 import { usageError } from "../../lib/errors.ts";
 import { exists, writeFileWhole } from "../../lib/files.ts";
 import { takeLock } from "../../lib/lock.ts";
-import { type BuildPairsOptions, buildPairs, type PairsSummary } from "./build-pairs.ts";
+import { recordSplit, splitFor } from "../split-record.ts";
+import { type BuildPairsOptions, buildPairs, isEmpty, type PairsSummary } from "./build-pairs.ts";
 import { refuseDifferentRuns } from "./merge-check.ts";
+import { outputDirOfMerged } from "./merge-output-dir.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./run-lines.ts";
 import { storedLines } from "./source.ts";
 
@@ -23,7 +25,8 @@ export interface MergeResult {
 /**
  * Shards of a run, or several runs, as one: their lines, unchanged and in the data set's order, become one `runs.jsonl`
  * in `output`, and pairs are built of that once. So the files are those that one undivided run would have given. Runs
- * that differ in their seed, their data or their configuration are no such run: they are refused.
+ * that differ in their seed, their data or their configuration are no such run: they are refused. In an output folder of
+ * runs the split follows that of the others, and is noted for the next.
  */
 export async function mergeRuns(options: BuildPairsOptions & { output: string }): Promise<MergeResult> {
   const { output, signal } = options;
@@ -34,11 +37,14 @@ export async function mergeRuns(options: BuildPairsOptions & { output: string })
   await refuseDifferentRuns(paths, index.seeds);
   await mkdir(output, { recursive: true });
   await using _lock = await takeLock(join(output, "run.lock"));
+  const output_dir = await outputDirOfMerged(output);
+  const split = output_dir === undefined ? options.split : await splitFor(output_dir, options.split);
   await writeFileWhole(merged, linesOf(index, signal));
   // So that pairs can be built again as the runs themselves had it.
   const config = join(dirname(paths[0] ?? ""), "config_effective.yml");
   if (await exists(config)) await copyFile(config, join(output, "config_effective.yml"));
-  const pairs = await buildPairs({ ...options, runs: [merged] });
+  const pairs = await buildPairs({ ...options, runs: [merged], split });
+  if (output_dir !== undefined && !isEmpty(pairs)) await recordSplit(output_dir, pairs.split);
   return {
     merged: index.size,
     replaced: index.superseded,
