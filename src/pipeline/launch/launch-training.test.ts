@@ -5,6 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { BUILTIN_FORMATS } from "../../datasets/formats/builtin-formats.ts";
 import { silentLogger } from "../../lib/log.ts";
+import { writeTinyTokenizer } from "../../tokens/__fixtures__/tiny-tokenizer.ts";
 import { NemoRlOptions, TrlOptions } from "../../training/launch/launch-options.ts";
 import { oddFolder, toolFolder } from "./__fixtures__/tools.ts";
 import { type LaunchTrainer, type LaunchTrainingOptions, launchTraining } from "./launch-training.ts";
@@ -74,6 +75,42 @@ test.each([
   const refused = launchTraining({ ...base, source: { ...base.source, ...source } });
   await expect(refused).rejects.toMatchObject({ code, exit_code: 2 });
   expect(await readdir(join(folder.dir, "out"))).toEqual([]);
+});
+
+test("rows that are refused are named by their lines in the user's file, whatever was left out before them", async () => {
+  await using folder = await oddFolder();
+  const tokenizer_dir = join(folder.dir, "tokenizer");
+  await writeTinyTokenizer(tokenizer_dir);
+  const base = await options(folder.dir, { trainer: trl({ tokenizer_dir }) });
+  const { training } = base.source;
+  const equal = '{"prompt": "p", "chosen_response": "same", "rejected_response": "same"}';
+  await writeFile(training, `\n${await readFile(training, "utf8")}\n${equal}\n${equal}\n`);
+  const refused = launchTraining(base);
+  await expect(refused).rejects.toMatchObject({
+    code: "pairs_identical",
+    what: expect.stringContaining(`in 2 of 8 training rows (lines 9, 10 of ${training})`),
+  });
+  await expect(refused).rejects.not.toThrow("partial");
+});
+
+test("a call of a tool that the rows cannot hold is refused with what a launch has to set", async () => {
+  await using folder = await oddFolder();
+  const base = await options(folder.dir, { trainer: trl({ dataset_format: "trl" }) });
+  const call = {
+    role: "assistant",
+    content: "",
+    tool_calls: [{ type: "function", function: { name: "f", arguments: "{}" } }],
+  };
+  const row = {
+    prompt: [{ role: "user", content: "p" }],
+    chosen: [call],
+    rejected: [{ role: "assistant", content: "no" }],
+  };
+  await writeFile(base.source.training, `${JSON.stringify(row)}\n`);
+  await expect(launchTraining(base)).rejects.toMatchObject({
+    ...{ code: "would_drop_tool_calls", where: `${base.source.training}:1` },
+    fix: expect.stringMatching(/^set dataset_format .*: trl-conversational;/),
+  });
 });
 
 test.each([

@@ -115,7 +115,7 @@ async function writeAll(dir: string, options: LaunchTrainingOptions): Promise<Wr
     const to = trainer.options.dataset_format;
     const data = await writeTrainingData(join(partial, "data"), { source, formats, to, signal: drain });
     // Written here, and read there once this folder has its name.
-    const findings = await preflight(inputOf(dir, data.files, options), drain);
+    const findings = await preflight(inputOf(dir, data.files, options), { signal: drain, places: data.places });
     refuseFailed(findings);
     const plan = planLaunch(inputOf(dir, below(join(dir, "data"), data.files), options));
     refuseStart(plan, options);

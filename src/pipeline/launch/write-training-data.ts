@@ -1,7 +1,9 @@
 import { join } from "node:path";
-import { usageError } from "../../lib/errors.ts";
+import { PairwrightError, usageError } from "../../lib/errors.ts";
+import type { ReadPair } from "../../registry/training.ts";
 import type { TrainingFiles } from "../../registry/training-backend.ts";
-import { type Converted, convertPairs } from "../pairs/convert-pairs.ts";
+import type { RowPlaces } from "../../training/launch/row-places.ts";
+import { type Converted, convertPairs, linesOfRows } from "../pairs/convert-pairs.ts";
 import type { NamedFormats } from "../pairs/read-pairs.ts";
 import type { PairSource } from "./find-pairs.ts";
 
@@ -17,6 +19,8 @@ export interface TrainingDataOptions {
 export interface TrainingData {
   files: TrainingFiles;
   converted: { training: Converted; validation: Converted };
+  /** Where the user has what stands in these files. */
+  places: RowPlaces;
 }
 
 /**
@@ -27,13 +31,14 @@ export async function writeTrainingData(dir: string, options: TrainingDataOption
   const { source, formats, signal } = options;
   const to = formats.find(({ name }) => name === options.to);
   if (to === undefined) throw new TypeError(`there is no format ${options.to}`);
-  const convert = (input: string, side: "training" | "validation") =>
-    convertPairs({
-      ...{ input, output: join(dir, `${side}.jsonl`), to, formats, allow_loss: false, signal },
-      ...(source.validation === null && { only: ({ split }) => (split ?? "training") === side }),
-    });
-  const training = await convert(source.training, "training");
-  const validation = await convert(source.validation ?? source.training, "validation");
+  const inputOf = (side: "training" | "validation") => ({
+    ...{ input: source[side] ?? source.training, to, formats, allow_loss: false, signal },
+    ...(source.validation === null && { only: ({ split }: ReadPair) => (split ?? "training") === side }),
+  });
+  const convert = (side: "training" | "validation") =>
+    convertPairs({ ...inputOf(side), output: join(dir, `${side}.jsonl`) });
+  const training = await convert("training").catch(inFormat(options.to));
+  const validation = await convert("validation").catch(inFormat(options.to));
   if (training.written === 0) {
     throw usageError({
       code: "no_training_rows",
@@ -49,5 +54,19 @@ export async function writeTrainingData(dir: string, options: TrainingDataOption
   return {
     files: { training: file("training", training), validation: file("validation", validation) },
     converted: { training, validation },
+    places: async (side, numbers) => {
+      const from = inputOf(side);
+      return { file: from.input, lines: await linesOfRows(from, numbers) };
+    },
+  };
+}
+
+/** A launch has neither --to nor --allow-loss. */
+function inFormat(format: string) {
+  return (error: unknown): never => {
+    if (!PairwrightError.is(error) || error.code !== "would_drop_tool_calls") throw error;
+    const { code, where, what, exit_code } = error;
+    const fix = `set dataset_format of the trainer adapter to one that holds them: ${format.startsWith("trl") ? "trl-conversational" : "nemo-rl-ranked"}; or leave those pairs out`;
+    throw new PairwrightError({ code, where, what, fix, exit_code });
   };
 }

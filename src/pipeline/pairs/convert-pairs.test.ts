@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { BUILTIN_FORMATS } from "../../datasets/formats/builtin-formats.ts";
-import { convertPairs } from "./convert-pairs.ts";
+import { convertPairs, linesOfRows } from "./convert-pairs.ts";
 import { lintPairFiles } from "./lint-files.ts";
 
 const formats = Object.entries(BUILTIN_FORMATS).map(([name, { format }]) => ({ name, format }));
@@ -112,6 +112,25 @@ test("what cannot be read is said: parquet, unknown rows, unknown names, a row o
   await expect(convert([SEEDS_ROW, { prompt: "x" }], "trl")).rejects.toMatchObject({
     where: expect.stringMatching(/:2$/),
   });
+});
+
+test("the lines that written rows were made of are found again, whatever was left out before them", async () => {
+  const path = join(await mkdtemp(join(tmpdir(), "pairwright-convert-")), "in.jsonl");
+  const row = (split: string, chosen: object[]) => ({ prompt: [user], chosen, rejected: said("no"), split });
+  const several = [...said("a"), user, ...said("b")];
+  const rows = [
+    row("training", several),
+    row("validation", said("a")),
+    row("training", said("b")),
+    row("training", said("c")),
+  ];
+  await writeFile(path, `\n${rows.map((one) => `${JSON.stringify(one)}\n`).join("")}`);
+  const to = formats.find(({ name }) => name === "trl")!;
+  const options = { input: path, to, formats, from: "trl-conversational", allow_loss: false };
+  expect(await linesOfRows(options, [1, 3, 2])).toEqual([3, 5, 4]);
+  let seen = 0;
+  const only = () => ++seen !== 3;
+  expect(await linesOfRows({ ...options, only }, [2])).toEqual([5]);
 });
 
 test("lint looks at rows of every format", async () => {

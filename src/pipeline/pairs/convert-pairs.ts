@@ -50,7 +50,7 @@ export async function convertPairs(options: ConvertOptions): Promise<Converted> 
       fix: "name another output",
     });
   }
-  const found: Converted = { rows: 0, written: 0, unwritable: {}, lost_fields: {}, from: null, sha256: null };
+  const found = nothing();
   found.sha256 = await writeFileWhole(output, linesOf(options, found));
   if (found.written > 0) {
     for (const name of to.format.never_holds ?? []) {
@@ -61,11 +61,41 @@ export async function convertPairs(options: ConvertOptions): Promise<Converted> 
   return found;
 }
 
+/**
+ * The lines of the input that the rows with these numbers, from 1, were made of; in the order of the numbers. It reads the
+ * input again: a conversion of any size keeps no list.
+ */
+export async function linesOfRows(
+  options: Omit<ConvertOptions, "output">,
+  numbers: readonly number[],
+): Promise<number[]> {
+  const lines = new Map<number, number>();
+  const last = Math.max(0, ...numbers);
+  const wanted = new Set(numbers);
+  for await (const { line, number } of rowsOf(options, nothing())) {
+    if (wanted.has(number)) lines.set(number, line);
+    if (number >= last) break;
+  }
+  return numbers.map((number) => lines.get(number) ?? number);
+}
+
+function nothing(): Converted {
+  return { rows: 0, written: 0, unwritable: {}, lost_fields: {}, from: null, sha256: null };
+}
+
 async function real(path: string): Promise<string> {
   return realpath(path).catch(() => resolve(path));
 }
 
 async function* linesOf(options: ConvertOptions, found: Converted): AsyncGenerator<string> {
+  for await (const { row } of rowsOf(options, found)) yield `${JSON.stringify(row)}\n`;
+}
+
+/** The rows that are written, each with its number and the line that it is made of. */
+async function* rowsOf(
+  options: Omit<ConvertOptions, "output">,
+  found: Converted,
+): AsyncGenerator<{ row: Record<string, unknown>; number: number; line: number }> {
   const { input, to, allow_loss, only } = options;
   const neverScores = to.format.never_holds?.includes("scores") === true;
   for await (const read of readPairs(input, options)) {
@@ -79,7 +109,7 @@ async function* linesOf(options: ConvertOptions, found: Converted): AsyncGenerat
     if (row === null) continue;
     if (neverScores && pair.chosen_score !== undefined) count(found.lost_fields, "scores");
     found.written += 1;
-    yield `${JSON.stringify(row)}\n`;
+    yield { row, number: found.written, line: read.line };
   }
 }
 

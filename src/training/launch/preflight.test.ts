@@ -100,7 +100,7 @@ test("pairs that NeMo RL would mask for their length count for no batch", async 
   expect(findings.find(({ name }) => name === "reply_lengths")).toMatchObject({
     status: "warning",
     detail: expect.stringMatching(
-      /^replies of 1 of 4 training rows \(4\) are over 40 tokens .*counts such a pair for nothing$/,
+      /^replies of 1 of 4 training rows \(line 4 of .*\.jsonl\) are over 40 tokens .*counts such a pair for nothing$/,
     ),
   });
 });
@@ -120,7 +120,7 @@ test("prompts that leave no room for a reply are refused with their lines, in th
     const found = failures(await look(target, { rows, validation: rows.slice(0, 4), options: { max_length: 40 } }));
     expect(found.map(({ code }) => code)).toEqual(["prompts_too_long"]);
     expect(found[0]!.detail).toMatch(
-      /^prompts of 2 of 6 training rows \(5, 6\) leave no room for a reply in 40 tokens/,
+      /^prompts of 2 of 6 training rows \(lines 5, 6 of .*\.jsonl\) leave no room for a reply in 40 tokens/,
     );
   }
 });
@@ -131,7 +131,9 @@ test("pairs that become equal, when they are templated or when they are cut, are
   const rows = [...several(messages, 4), cut];
   const found = failures(await look("trl", { rows, validation: rows.slice(0, 4), options: { max_length: 40 } }));
   expect(found.map(({ code }) => code)).toEqual(["pairs_identical"]);
-  expect(found[0]!.detail).toMatch(/^chosen and rejected are the same tokens in 1 of 5 training rows \(5\)/);
+  expect(found[0]!.detail).toMatch(
+    /^chosen and rejected are the same tokens in 1 of 5 training rows \(line 5 of .*\.jsonl\)/,
+  );
 
   const templated = messages(4, {
     chosen: [assistant("Yes", { reasoning_content: "a" })],
@@ -152,7 +154,7 @@ test("a chat template that leaves out a role is refused, by the role", async () 
     {
       code: "template_drops_role",
       detail: expect.stringMatching(
-        /^the model's chat template leaves out messages of the role system \(of 4 of 4 training rows \(1, 2, 3, 4\) and 4 of 4 validation rows \(1, 2, 3, 4\)\)/,
+        /^the model's chat template leaves out messages of the role system \(of 4 of 4 training rows \(lines 1, 2, 3, 4 of \S+\) and 4 of 4 validation rows \(lines 1, 2, 3, 4 of \S+\)\)/,
       ),
     },
   ]);

@@ -9,6 +9,7 @@ import { findCheckpoint } from "./checkpoints.ts";
 import type { LaunchFinding, LaunchInput } from "./launch-plan.ts";
 import { METRIC_NAMES } from "./metric-names.ts";
 import { type RowCensus, takeCensus } from "./row-census.ts";
+import { asTheyStand, type RowPlaces } from "./row-places.ts";
 import { rowTokens } from "./row-tokens.ts";
 import { tokenFindings } from "./token-findings.ts";
 import { trainingShape } from "./training-shape.ts";
@@ -17,9 +18,13 @@ const NAMES = { "nemo-rl": "NeMo RL", trl: "TRL" } as const;
 
 /**
  * Looks at what would be trained, before it is: each finding that failed would let the trainer do nothing, or train something
- * else than was asked for, without a word. Reads both files once, in memory that does not grow with them.
+ * else than was asked for, without a word. Reads both files once, in memory that does not grow with them. Rows are named
+ * by where `places` says that the user has them.
  */
-export async function preflight(input: LaunchInput, signal?: AbortSignal): Promise<LaunchFinding[]> {
+export async function preflight(
+  input: LaunchInput,
+  { signal, places = asTheyStand(input.files) }: { signal?: AbortSignal; places?: RowPlaces } = {},
+): Promise<LaunchFinding[]> {
   const settings = [metricFinding(input), ...pathFindings(input), await outputFinding(input)];
   const missing = validationFinding(input);
   if (missing !== undefined || settings.some(({ name, status }) => name === "paths" && status === "failed")) {
@@ -30,8 +35,8 @@ export async function preflight(input: LaunchInput, signal?: AbortSignal): Promi
     finding: failingOf("tokenizer", error),
   }));
   try {
-    const training = await takeCensus("training", input, tokens, signal);
-    const validation = await takeCensus("validation", input, tokens, signal);
+    const training = await takeCensus("training", input, tokens, { places, signal });
+    const validation = await takeCensus("validation", input, tokens, { places, signal });
     return [
       ...settings,
       finding,

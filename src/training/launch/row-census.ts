@@ -4,9 +4,10 @@ import type { TrainingFiles } from "../../registry/training-backend.ts";
 import { droppedRoles } from "./dropped-roles.ts";
 import type { LaunchInput } from "./launch-plan.ts";
 import { type LaunchRow, launchRow, READERS } from "./launch-row.ts";
+import { type RowPlaces, withPlaces } from "./row-places.ts";
 import type { RowTokens, rowTokens } from "./row-tokens.ts";
 
-/** How many rows, and the first of their numbers, from 1: a launch writes its files anew, in the order of the pairs. */
+/** How many rows, and the first of their numbers, from 1. */
 export interface Counted {
   count: number;
   numbers: number[];
@@ -15,6 +16,8 @@ export interface Counted {
 /** What a file's rows come to. */
 export interface RowCensus {
   side: keyof TrainingFiles;
+  /** The file that the numbers are lines of. */
+  file: string;
   rows: number;
   /** What a trainer would take its loss on. */
   usable: Counted;
@@ -38,31 +41,42 @@ export async function takeCensus(
   side: keyof TrainingFiles,
   input: LaunchInput,
   tokens: ReturnType<typeof rowTokens> | undefined,
-  signal?: AbortSignal,
+  { places, signal }: { places: RowPlaces; signal: AbortSignal | undefined },
 ): Promise<RowCensus> {
-  const census = nothing(side);
   const { path } = input.files[side];
+  const census = nothing(side, path);
   const { dataset_format } = input.options;
   for await (const { value, line } of rowsOf(path, signal)) {
     const row = launchRow(value, dataset_format);
-    if ("problem" in row) throw wrongFormat(path, line.number, dataset_format, row.problem);
+    if ("problem" in row) throw wrongFormat(await placeOf(line.number), dataset_format, row.problem);
     census.rows += 1;
     if (row.chosen.length > 1 || row.rejected.length > 1) count(census.several_messages, census.rows);
     if (tokens === undefined) count(census.usable, census.rows);
-    else look(census, input, row, tokens);
+    else {
+      const fault = look(census, input, row, tokens);
+      if (fault !== undefined) throw atPlace(await placeOf(line.number), fault);
+    }
   }
-  return census;
+  return await withPlaces(census, places);
+
+  async function placeOf(number: number): Promise<string> {
+    const { file, lines } = await places(side, [number]);
+    return `${file}:${lines[0] ?? number}`;
+  }
 }
 
+/** Counts a row; gives the fault of a template that cannot write it. */
 function look(
   census: RowCensus,
   { target, options }: LaunchInput,
   row: LaunchRow,
   tokens: ReturnType<typeof rowTokens>,
-): void {
+): PairwrightError | undefined {
   const { max_length } = options;
   const number = census.rows;
-  const { prompt, chosen, rejected, text } = atRow(`${census.side} row ${number}`, () => tokens(row));
+  const made = written(() => tokens(row));
+  if (PairwrightError.is(made)) return made;
+  const { prompt, chosen, rejected, text } = made;
   const longest = Math.max(chosen.length, rejected.length);
   census.longest = Math.max(census.longest, longest);
   for (const role of droppedOf(row, text)) {
@@ -77,6 +91,7 @@ function look(
   const cut = target === "trl" ? max_length : longest;
   if (room && sameIds(chosen.slice(0, cut), rejected.slice(0, cut))) count(census.identical, number);
   if (target === "trl" ? room : fits) count(census.usable, number);
+  return undefined;
 }
 
 function droppedOf({ prompt, chosen, rejected, tools }: LaunchRow, text: RowTokens["text"]): Set<string> {
@@ -92,10 +107,10 @@ function sameIds(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((id, index) => id === b[index]);
 }
 
-function nothing(side: RowCensus["side"]): RowCensus {
+function nothing(side: RowCensus["side"], file: string): RowCensus {
   const none = () => ({ count: 0, numbers: [] });
   return {
-    side,
+    ...{ side, file },
     rows: 0,
     ...{ usable: none(), prompt_too_long: none(), side_too_long: none(), identical: none(), several_messages: none() },
     dropped: new Map(),
@@ -125,22 +140,25 @@ async function* rowsOf(path: string, signal?: AbortSignal) {
   }
 }
 
-function wrongFormat(path: string, line: number, format: keyof typeof READERS, problem: string): PairwrightError {
+function wrongFormat(where: string, format: keyof typeof READERS, problem: string): PairwrightError {
   return usageError({
     code: "wrong_dataset_format",
-    where: `${path}:${line}`,
+    where,
     what: `this is no row for ${READERS[format]}: ${problem}`,
     fix: "convert the data set (`pairwright pairs convert --to FORMAT`), or set dataset_format to what it is",
   });
 }
 
-/** What a template says does not name the row. */
-function atRow<T>(where: string, work: () => T): T {
+function written<T>(work: () => T): T | PairwrightError {
   try {
     return work();
   } catch (error) {
     if (!PairwrightError.is(error)) throw error;
-    const { code, message, fix, exit_code } = error;
-    throw new PairwrightError({ code, where, what: message, fix, exit_code });
+    return error;
   }
+}
+
+/** What a template says does not name the row. */
+function atPlace(where: string, { code, message, fix, exit_code }: PairwrightError): PairwrightError {
+  return new PairwrightError({ code, where, what: message, fix, exit_code });
 }

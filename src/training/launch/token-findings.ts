@@ -69,12 +69,13 @@ function messagesFinding({ target }: LaunchInput, both: RowCensus[]): LaunchFind
   return { name: "messages", status: "warning", code: null, detail };
 }
 
-/** `2 of 9 training rows (3, 7) and 1 of 4 validation rows (2)` */
+/** `2 of 9 training rows (lines 3, 7 of F) and 1 of 4 validation rows (line 2 of G)` */
 function told(found: readonly RowCensus[], of: (census: RowCensus) => Counted | undefined): string {
   const parts = found.map((census) => {
     const { count, numbers } = of(census) ?? { count: 0, numbers: [] };
     const more = count > numbers.length ? ", …" : "";
-    return `${count} of ${census.rows} ${census.side} rows (${numbers.join(", ")}${more})`;
+    const lines = `${numbers.length === 1 ? "line" : "lines"} ${numbers.join(", ")}${more}`;
+    return `${count} of ${census.rows} ${census.side} rows (${lines} of ${census.file})`;
   });
   return parts.join(" and ");
 }
