@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import { stringify } from "yaml";
 import { EXIT, usageError } from "../../lib/errors.ts";
 import { shellCommand } from "../../lib/shell-words.ts";
+import { kubernetesText } from "../../training/launch/kubernetes.ts";
 import type { LaunchFile, StartCommand } from "../../training/launch/launch-plan.ts";
 import type { CollectLaunch } from "./collect-launch.ts";
 import { collectScripts } from "./collect-scripts.ts";
@@ -29,7 +30,7 @@ export function collectOnKubernetes(
   refuseOutside(launch, pod);
   const { dir, shards, cwd } = launch;
   const inPods = { ...launch, program: ["pairwright"] };
-  const name = `pairwright-${basename(dir).toLowerCase()}`;
+  const name = jobName(dir);
   const at = (file: string) => join(dir, file);
   const shard = 'exec sh "$0" "$((JOB_COMPLETION_INDEX + 1))"';
   const collect = {
@@ -51,6 +52,14 @@ export function collectOnKubernetes(
     start: { tool: "kubectl", argv: [...apply, at("collect.yaml")], cwd, env: {} },
     next: `${shellCommand(wait)} && ${shellCommand([...apply, at("merge.yaml")])}`,
   };
+}
+
+/** As Kubernetes has names: a folder may have been given another one. */
+function jobName(dir: string): string {
+  const letters = basename(dir)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-");
+  return `pairwright-${letters}`.slice(0, 50).replace(/-+$/, "");
 }
 
 function job(name: string, spec: object, { variables }: CollectLaunch): string {
@@ -76,7 +85,7 @@ function template({ cwd, variables }: CollectLaunch, pod: PodShape, name: string
         {
           name: "pairwright",
           image: pod.container,
-          command,
+          command: command.map(kubernetesText),
           workingDir: cwd,
           ...(env.length > 0 && { env }),
           volumeMounts: [{ name: "storage", mountPath: pod.mount }],

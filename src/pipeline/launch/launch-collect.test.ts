@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { silentLogger } from "../../lib/log.ts";
+import { kubernetesWord, sbatchOptions } from "../../training/launch/__fixtures__/readers.ts";
 import { buildOptions } from "../pairs/__fixtures__/stored-runs.ts";
 import { oddFolder, toolFolder } from "./__fixtures__/tools.ts";
 import { type CollectLaunchOptions, launchCollect } from "./launch-collect.ts";
@@ -177,4 +178,45 @@ test("without a submitter the command runs all of it here", async () => {
   // The program that only notes its words leaves no run to merge.
   expect(ended).toMatchObject({ status: 3, stderr: expect.stringContaining("not complete yet: 1 2") });
   expect((await tools.calls()).map((words) => words[words.indexOf("--shard") + 1]).sort()).toEqual(["1/2", "2/2"]);
+});
+
+test("a folder of any name is that folder to every script, to sbatch and to Kubernetes; one that no script can name is refused", async () => {
+  await using folder = await oddFolder();
+  const tools = await toolFolder(folder.dir, { pairwright: "" });
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the name of a folder
+  const dir = join(folder.dir, '"q" $HOME $(HOME) `id`; & * #1 é ${x} no: - \'end');
+  await mkdir(dir);
+  const base = await options(dir, { dry_run: true });
+  const launch = { ...base.launch, program: [tools.tool("pairwright")] };
+  const slurm = await launchCollect({ ...base, launch });
+  const run = (program: string, args: string[], env: Record<string, string> = {}) =>
+    spawnSync(tools.tool(program), args, { env: { ...tools.env, HOME: "/expanded", ...env }, encoding: "utf8" });
+  const scripts = slurm.files.filter((file) => /\.(sh|sbatch)$/.test(file));
+  expect(scripts).toHaveLength(5);
+  for (const script of scripts) expect(run("bash", ["-n", script])).toMatchObject({ status: 0, stderr: "" });
+  const options_of = async (name: string) => sbatchOptions(await readFile(join(slurm.dir, name), "utf8"));
+  const logs = join(slurm.dir, "logs").replaceAll("%", "%%");
+  expect(await options_of("collect.sbatch")).toContain(`--output=${logs}/shard-%a.log`);
+  expect(await options_of("merge.sbatch")).toContain(`--output=${logs}/merge.log`);
+  expect(run("sh", [join(slurm.dir, "collect.sbatch")], { SLURM_ARRAY_TASK_ID: "2" })).toMatchObject({ status: 0 });
+
+  const pod = { container: "image", claim: "data", mount: dir };
+  const kubernetes = await launchCollect({ ...base, launch, submitter: "kubernetes", pod });
+  const job = parse(await readFile(join(kubernetes.dir, "collect.yaml"), "utf8"), { version: "1.1" });
+  const [container] = job.spec.template.spec.containers;
+  expect(container.workingDir).toBe(dir);
+  const command = container.command.map((word: string) => kubernetesWord(word, { HOME: "/expanded" }));
+  expect(run(command[0], command.slice(1), { JOB_COMPLETION_INDEX: "0" })).toMatchObject({ status: 0, stderr: "" });
+
+  const calls = await tools.calls();
+  expect(calls.map((words) => words.slice(0, 3))).toEqual(Array(2).fill(["pairwright", "collect", launch.config_file]));
+  expect(calls.map((words) => words.at(-1))).toEqual(
+    [join(slurm.dir, "shard-2"), join(kubernetes.dir, "shard-1")].map((out) => `eval.general.output.dir=${out}`),
+  );
+
+  for (const bad of ["a\ntouch x", "back\\slash"]) {
+    const refused = launchCollect({ ...base, output_dir: join(folder.dir, bad) });
+    await expect(refused).rejects.toMatchObject({ code: "path_unusable", exit_code: 2 });
+    expect(existsSync(join(folder.dir, bad))).toBe(false);
+  }
 });

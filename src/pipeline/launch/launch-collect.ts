@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { PairwrightError, usageError } from "../../lib/errors.ts";
 import type { LaunchFile, StartCommand, Submitter } from "../../training/launch/launch-plan.ts";
+import { refuseControlCharacters } from "../../training/launch/usable-paths.ts";
 import { type CollectedHere, type CollectHereOptions, collectHere } from "./collect-here.ts";
 import { collectOnKubernetes, type PodShape } from "./collect-kubernetes.ts";
 import type { CollectLaunch } from "./collect-launch.ts";
@@ -74,6 +75,7 @@ interface Plan {
 }
 
 function planOf(launch: CollectLaunch, { submitter, pod }: CollectLaunchOptions, again: boolean): Plan {
+  refuseControlCharacters([launch.dir, launch.cwd, launch.config_file]);
   if (submitter === "slurm") return collectOnSlurm(launch);
   if (submitter === "kubernetes" && pod !== undefined) return collectOnKubernetes(launch, { ...pod, again });
   if (submitter === "ray") {

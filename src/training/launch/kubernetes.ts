@@ -21,6 +21,11 @@ export function whyNotKubernetes(input: LaunchInput): string | undefined {
   return outside === undefined ? undefined : `${outside} is not below ${mount}, where the volume is mounted`;
 }
 
+/** A word of a command, or the value of a variable, in which Kubernetes puts no variable where `$(NAME)` is. */
+export function kubernetesText(text: string): string {
+  return text.replace(/\$(?=[$(])/g, "$$$$");
+}
+
 /** One container with `gpus` GPUs, the volume, and enough shared memory for processes that exchange tensors. */
 export function pod(input: LaunchInput, name: string, gpus: number): Pod {
   const { container, kubernetes, env } = input.options;
@@ -30,7 +35,7 @@ export function pod(input: LaunchInput, name: string, gpus: number): Pod {
       name,
       image: container,
       ...resources,
-      env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
+      env: Object.entries(env).map(([key, value]) => ({ name: key, value: kubernetesText(value) })),
       ...(kubernetes.secret !== null && { envFrom: [{ secretRef: { name: kubernetes.secret } }] }),
       volumeMounts: [
         { name: "data", mountPath: kubernetes.mount },

@@ -1,10 +1,16 @@
 import { z } from "zod";
 import { TrainingHyperparameters } from "../nemo-customizer-options.ts";
 
+/** What stands on one line of a script. */
+const Line = z
+  .string()
+  .min(1)
+  .regex(/^\P{Cc}*$/u, "it has a control character, such as the end of a line");
+
 const Slurm = z.strictObject({
-  account: z.string().min(1).nullable().default(null),
-  partition: z.string().min(1).nullable().default(null),
-  time: z.string().min(1).default("4:00:00").describe("limit of the job, as sbatch takes it"),
+  account: Line.nullable().default(null),
+  partition: Line.nullable().default(null),
+  time: Line.default("4:00:00").describe("limit of the job, as sbatch takes it"),
 });
 
 const Kubernetes = z.strictObject({
@@ -39,8 +45,16 @@ const common = {
     .nullable()
     .default(null)
     .describe("the trainer's name of what its best checkpoints are told by; null: the validation's loss"),
-  container: z.string().min(1).nullable().default(null).describe("image, for Slurm and Kubernetes"),
-  env: z.record(z.string(), z.string()).default({}).describe("variables of the training; they are written to files"),
+  container: z
+    .string()
+    .regex(/^[^\s\p{Cc}]+$/u, "an image has no space in its name")
+    .nullable()
+    .default(null)
+    .describe("image, for Slurm and Kubernetes"),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "this is no name of a variable"), z.string())
+    .default({})
+    .describe("variables of the training; they are written to files"),
   slurm: Slurm.prefault({}),
   kubernetes: Kubernetes.prefault({}),
   dataset_output_dir: z.string().min(1).nullable().default(null).describe("a folder that gets a copy of the files"),
@@ -50,7 +64,7 @@ const common = {
 export const NemoRlOptions = z.strictObject({
   ...common,
   dataset_format: z.enum(["nemo-rl-binary", "nemo-rl-ranked"]).default("nemo-rl-binary"),
-  nemo_rl_dir: z.string().startsWith("/").describe("the folder of NeMo RL's repository, the same wherever it trains"),
+  nemo_rl_dir: Line.startsWith("/").describe("the folder of NeMo RL's repository, the same wherever it trains"),
   tensor_parallel_size: z.int().positive().default(1).describe("GPUs that share one copy of the model"),
 });
 export type NemoRlOptions = z.output<typeof NemoRlOptions>;
@@ -59,6 +73,6 @@ export type NemoRlOptions = z.output<typeof NemoRlOptions>;
 export const TrlOptions = z.strictObject({
   ...common,
   dataset_format: z.enum(["trl-conversational", "trl"]).default("trl-conversational"),
-  python: z.string().min(1).default("python3").describe("a Python that has trl, accelerate and, for LoRA, peft"),
+  python: Line.default("python3").describe("a Python that has trl, accelerate and, for LoRA, peft"),
 });
 export type TrlOptions = z.output<typeof TrlOptions>;

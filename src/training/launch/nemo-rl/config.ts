@@ -2,7 +2,7 @@ import type { TrainingFile } from "../../../registry/training-backend.ts";
 import type { NemoRlInput } from "../launch-plan.ts";
 import { loraOf, type Optimisation, optimisation } from "../optimisation.ts";
 import type { TrainingShape } from "../training-shape.ts";
-import { yamlText } from "../yaml-text.ts";
+import { omegaText } from "./omega-text.ts";
 
 /** What its checkpoints are told by, unless the options name another of its metrics. */
 export const VALIDATION_LOSS = "val:validation-default_loss";
@@ -28,7 +28,7 @@ export function nemoRlConfig(input: NemoRlInput, shape: TrainingShape): string {
   const { output, machine, options } = input;
   const { nemo_rl_dir, checkpoint_metric } = options;
   const metric = checkpoint_metric ?? VALIDATION_LOSS;
-  return yamlText({
+  return omegaText({
     defaults: `${nemo_rl_dir}/examples/configs/dpo.yaml`,
     data: dataSection(input),
     policy: policySection(input, shape),

@@ -184,14 +184,14 @@ test("the script for Slurm gives ray.sub what its guide says, word by word", asy
   const dir = await mkdtemp(join(tmpdir(), "pairwright-launch-"));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   await mkdir(join(dir, "bin"));
-  await mkdir(join(dir, "nemo rl"));
+  await mkdir(join(dir, "nemo-rl"));
   const fake = `#!/bin/sh\n{ pwd; printf '%s\\n' "$@"; env | grep -E '^(COMMAND|CONTAINER|MOUNTS|GPUS_PER_NODE|BASE_LOG_DIR|HF_HOME)=' | sort; } >"${dir}/called"\necho Submitted batch job 7\n`;
   await writeFile(join(dir, "bin", "sbatch"), fake, { mode: 0o755 });
   const { plan } = configOf({
     machine: { nodes: 2, gpus: 8 },
     output: join(dir, "trained"),
     options: {
-      nemo_rl_dir: join(dir, "nemo rl"),
+      nemo_rl_dir: join(dir, "nemo-rl"),
       container: "nvcr.io#nvidia/nemo-rl:v0.6.0",
       env: { HF_HOME: "/shared/hf cache" },
       slurm: { account: "acme", partition: "gpu" },
@@ -204,7 +204,7 @@ test("the script for Slurm gives ray.sub what its guide says, word by word", asy
 
   expect(stdout).toBe("Submitted batch job 7\n");
   const [cwd, ...rest] = (await readFile(join(dir, "called"), "utf8")).trim().split("\n");
-  expect(cwd).toBe(join(dir, "nemo rl"));
+  expect(cwd).toBe(join(dir, "nemo-rl"));
   expect(rest).toEqual([
     ...["--nodes=2", "--gres=gpu:8", "--job-name=dpo-1", "--time=4:00:00", `--output=${dir}/trained/slurm-%j.log`],
     ...["--account=acme", "--partition=gpu", "ray.sub"],
@@ -213,7 +213,7 @@ test("the script for Slurm gives ray.sub what its guide says, word by word", asy
     "CONTAINER=nvcr.io#nvidia/nemo-rl:v0.6.0",
     "GPUS_PER_NODE=8",
     "HF_HOME=/shared/hf cache",
-    `MOUNTS=${dir}/nemo rl:${dir}/nemo rl,/shared/run/launch:/shared/run/launch,${dir}/trained:${dir}/trained,/shared/data:/shared/data`,
+    `MOUNTS=${dir}/nemo-rl:${dir}/nemo-rl,/shared/run/launch:/shared/run/launch,${dir}/trained:${dir}/trained,/shared/data:/shared/data`,
   ]);
 });
 

@@ -3,6 +3,7 @@ import { usageError } from "../../../lib/errors.ts";
 import { shellCommand, shellWord } from "../../../lib/shell-words.ts";
 import { pod, whyNotKubernetes } from "../kubernetes.ts";
 import type { LaunchFile, LaunchPlan, NemoRlInput, StartCommand } from "../launch-plan.ts";
+import { whyNotRay } from "../ray-words.ts";
 import { trainingShape } from "../training-shape.ts";
 import { yamlText } from "../yaml-text.ts";
 import { nemoRlConfig } from "./config.ts";
@@ -30,6 +31,8 @@ export function planNemoRl(input: NemoRlInput): LaunchPlan {
   const slurm = whyNotSlurm(input);
   const kubernetes = whyNotKubernetes(input);
   const onRay = ["ray", "job", "submit", "--no-wait", "--submission-id", name, "--"];
+  const rayWords = inFolder(input, entry);
+  const ray = whyNotRay(rayWords);
   const start = (tool: string, argv: readonly string[], more: Partial<StartCommand> = {}): StartCommand => {
     return { tool, argv, cwd: dir, env: {}, ...more };
   };
@@ -47,7 +50,7 @@ export function planNemoRl(input: NemoRlInput): LaunchPlan {
           ? start("uv", entry, { cwd, env })
           : { refused: `this machine is one node, and ${machine.nodes} are asked for` },
       slurm: slurm === undefined ? start("sbatch", ["bash", `${dir}/${NAMES.slurm}`]) : { refused: slurm },
-      ray: start("ray", [...onRay, ...inFolder(input, entry)]),
+      ray: ray === undefined ? start("ray", [...onRay, ...rayWords]) : { refused: ray },
       kubernetes:
         kubernetes === undefined
           ? start("kubectl", ["kubectl", "apply", "-f", `${dir}/${NAMES.kubernetes}`])
@@ -80,8 +83,13 @@ function inFolder({ options }: NemoRlInput, entry: readonly string[]): string[] 
   return ["bash", "-c", `cd ${shellWord(options.nemo_rl_dir)} && ${variables.join("")}${shellCommand(entry)}`];
 }
 
-function whyNotSlurm({ options }: NemoRlInput): string | undefined {
-  return options.container === null ? "NeMo RL's ray.sub runs in a container: give `container`" : undefined;
+/** `ray.sub` takes folders without quotes, and puts them into names in which `%`, commas and colons mean something. */
+function whyNotSlurm(input: NemoRlInput): string | undefined {
+  if (input.options.container === null) return "NeMo RL's ray.sub runs in a container: give `container`";
+  const odd = mounted(input).find((folder) => /[^\p{L}\p{M}\p{N}_./@+=-]/u.test(folder));
+  return odd === undefined
+    ? undefined
+    : `NeMo RL's ray.sub takes no folder like ${JSON.stringify(odd)}: letters, digits and _ . - + = @ alone are safe`;
 }
 
 /** `ray.sub` starts Ray on all nodes, and then the command on the first. */
@@ -118,12 +126,18 @@ exec sbatch ${shellCommand(limits)} ray.sub
 }
 
 /** The folders that a container must see, each where it is outside. */
-function mounts({ dir, output, files, options }: NemoRlInput): string {
+function mounts(input: NemoRlInput): string {
+  return mounted(input)
+    .map((folder) => `${folder}:${folder}`)
+    .join(",");
+}
+
+function mounted({ dir, output, files, options }: NemoRlInput): string[] {
   const { nemo_rl_dir, model_name } = options;
   const { training, validation } = files;
   const folders = [nemo_rl_dir, dir, output, dirname(training.path), dirname(validation.path)];
   if (model_name.startsWith("/")) folders.push(model_name);
-  return [...new Set(folders)].map((folder) => `${folder}:${folder}`).join(",");
+  return [...new Set(folders)];
 }
 
 /** A head without a GPU, and a worker for each node; it ends with the job. */
@@ -163,7 +177,7 @@ function rayJob(input: NemoRlInput, entry: readonly string[]): LaunchFile {
 function convertScript({ options, output }: NemoRlInput): string {
   return `#!/usr/bin/env bash
 # Makes a checkpoint a folder that Hugging Face's libraries load:
-#   ${NAMES.convert} ${output}/checkpoints/step_N OUTPUT
+#   ${NAMES.convert} ${shellWord(`${output}/checkpoints/step_N`)} OUTPUT
 set -euo pipefail
 checkpoint=$(realpath "$1")
 output=$(realpath -m "$2")

@@ -1,8 +1,10 @@
 import { dirname } from "node:path";
 import { usageError } from "../../../lib/errors.ts";
 import { shellCommand, shellWord } from "../../../lib/shell-words.ts";
-import { pod, whyNotKubernetes } from "../kubernetes.ts";
+import { kubernetesText, pod, whyNotKubernetes } from "../kubernetes.ts";
 import type { LaunchFile, LaunchPlan, StartCommand, TrlInput } from "../launch-plan.ts";
+import { whyNotRay } from "../ray-words.ts";
+import { sbatchLine, sbatchPath, whyNoOutput, whyNotMounted } from "../sbatch.ts";
 import { trainingShape } from "../training-shape.ts";
 import { yamlText } from "../yaml-text.ts";
 import { accelerateConfig } from "./accelerate.ts";
@@ -39,10 +41,13 @@ export function planTrl(input: TrlInput): LaunchPlan {
   }
   const shape = trainingShape(input);
   const kubernetes = whyNotKubernetes(input);
+  const slurm = whyNotSlurm(input);
   const one = accelerate(input);
   const start = (tool: string, argv: readonly string[]): StartCommand => ({ tool, argv, cwd: dir, env: options.env });
   const resources = machine.gpus === 0 ? [] : ["--entrypoint-num-gpus", String(machine.gpus)];
   const variables = Object.entries(options.env).map(([key, value]) => `${key}=${value}`);
+  const rayWords = variables.length === 0 ? one : ["env", ...variables, ...one];
+  const ray = whyNotOnRay(input, rayWords);
   const onRay = ["ray", "job", "submit", "--no-wait", "--submission-id", name, ...resources, "--"];
   return {
     target: "trl",
@@ -50,7 +55,7 @@ export function planTrl(input: TrlInput): LaunchPlan {
       { name: NAMES.script, text: TRAIN_DPO },
       { name: NAMES.job, text: `${JSON.stringify(trlJob(input, shape), null, 2)}\n` },
       { name: NAMES.accelerate, text: accelerateConfig(input) },
-      slurmScript(input),
+      ...(slurm === undefined ? [slurmScript(input)] : []),
       ...(kubernetes === undefined ? [job(input)] : []),
     ],
     start: {
@@ -58,11 +63,8 @@ export function planTrl(input: TrlInput): LaunchPlan {
         machine.nodes === 1
           ? start(options.python, one)
           : { refused: `this machine is one node, and ${machine.nodes} are asked for` },
-      slurm: start("sbatch", ["sbatch", `${dir}/${NAMES.slurm}`]),
-      ray:
-        machine.nodes === 1
-          ? start("ray", [...onRay, ...(variables.length === 0 ? one : ["env", ...variables, ...one])])
-          : { refused: "a job of Ray starts one process on one node, and accelerate needs one on each: use Slurm" },
+      slurm: slurm === undefined ? start("sbatch", ["sbatch", `${dir}/${NAMES.slurm}`]) : { refused: slurm },
+      ray: ray === undefined ? start("ray", [...onRay, ...rayWords]) : { refused: ray },
       kubernetes:
         kubernetes === undefined
           ? start("kubectl", ["kubectl", "apply", "-f", `${dir}/${NAMES.kubernetes}`])
@@ -81,6 +83,15 @@ export function planTrl(input: TrlInput): LaunchPlan {
     },
     warnings: warningsOf(input),
   };
+}
+
+function whyNotOnRay({ machine }: TrlInput, words: readonly string[]): string | undefined {
+  if (machine.nodes === 1) return whyNotRay(words);
+  return "a job of Ray starts one process on one node, and accelerate needs one on each: use Slurm";
+}
+
+function whyNotSlurm(input: TrlInput): string | undefined {
+  return whyNoOutput(input.output) ?? (input.options.container === null ? undefined : whyNotMounted(mounted(input)));
 }
 
 /** The command of one node. On several, `rank` and `main` are what a shell there puts in. */
@@ -113,18 +124,18 @@ function slurmScript(input: TrlInput): LaunchFile {
       ? ""
       : ` --container-image=${shellWord(container)} --container-mounts=${shellWord(mounts(input))}`;
   const settings = [
-    `--job-name=${name}`,
-    `--nodes=${machine.nodes}`,
-    "--ntasks-per-node=1",
-    ...(machine.gpus === 0 ? [] : [`--gres=gpu:${machine.gpus}`]),
-    `--time=${slurm.time}`,
-    `--output=${output}/slurm-%j.log`,
-    ...(slurm.account === null ? [] : [`--account=${slurm.account}`]),
-    ...(slurm.partition === null ? [] : [`--partition=${slurm.partition}`]),
-  ];
+    ["job-name", name],
+    ["nodes", String(machine.nodes)],
+    ["ntasks-per-node", "1"],
+    ...(machine.gpus === 0 ? [] : [["gres", `gpu:${machine.gpus}`] as const]),
+    ["time", slurm.time],
+    ["output", `${sbatchPath(output)}/slurm-%j.log`],
+    ...(slurm.account === null ? [] : [["account", slurm.account] as const]),
+    ...(slurm.partition === null ? [] : [["partition", slurm.partition] as const]),
+  ] as const;
   const command = machine.nodes === 1 ? shellCommand(accelerate(input)) : onNode(input, "$SLURM_NODEID", "$MAIN_NODE");
   const text = `#!/usr/bin/env bash
-${settings.map((setting) => `#SBATCH ${setting}`).join("\n")}
+${settings.map(([option, value]) => sbatchLine(option, value)).join("\n")}
 set -euo pipefail
 ${lines.map((line) => `${line}\n`).join("")}MAIN_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 export MAIN_NODE
@@ -134,10 +145,16 @@ srun --kill-on-bad-exit=1${inContainer} bash -c ${shellWord(command)}
 }
 
 /** The folders that a container must see, each where it is outside. */
-function mounts({ dir, output, files, options }: TrlInput): string {
+function mounts(input: TrlInput): string {
+  return mounted(input)
+    .map((folder) => `${folder}:${folder}`)
+    .join(",");
+}
+
+function mounted({ dir, output, files, options }: TrlInput): string[] {
   const folders = [dir, output, dirname(files.training.path), dirname(files.validation.path)];
   if (options.model_name.startsWith("/")) folders.push(options.model_name);
-  return [...new Set(folders)].map((folder) => `${folder}:${folder}`).join(",");
+  return [...new Set(folders)];
 }
 
 /** An Indexed Job with a pod for each node, and the service by which they find the first. */
@@ -160,7 +177,7 @@ function job(input: TrlInput): LaunchFile {
         spec: {
           subdomain: name,
           restartPolicy: "Never",
-          containers: [{ ...container, command: ["bash", "-c", command] }],
+          containers: [{ ...container, command: ["bash", "-c", kubernetesText(command)] }],
           volumes,
         },
       },
