@@ -8,6 +8,7 @@ const BENCHMARKS: Record<string, () => Promise<unknown>> = {
   train: () => import("./train.ts"),
   inference: () => import("./inference.ts"),
   finetune: () => import("./finetune.ts"),
+  "collect-rate": () => import("./collect-rate.ts"),
   "train-peers": () => import("./train-peers.ts"),
   datastore: () => import("./datastore.ts"),
 };

@@ -62,6 +62,7 @@ export type {
   Selector,
   Slot,
   StepInput,
+  Together,
   Turn,
   WorkflowFunction,
 } from "./registry/workflow.ts";

@@ -1,7 +1,7 @@
-import type { ChatOptions, Completion, Message } from "pairwright";
+import type { ChatOptions, Completion, Message, Slot } from "pairwright";
 import { expect, test } from "vitest";
 import { type Board, EMPTY_BOARD } from "./board.ts";
-import { askForMove, attemptSeed, type ChooseMoveInput, chooseMove, randomMove } from "./choose-move.ts";
+import { askForMove, askForMoves, attemptSeed, type ChooseMoveInput, chooseMove, randomMove } from "./choose-move.ts";
 import { movePrompt, parseMove } from "./prompt.ts";
 
 const BOARD: Board = [
@@ -110,6 +110,25 @@ test("a call that fails ends the slot, and the bad replies before it are kept", 
 
   const kept = await askForMove(model(TAKEN, down), input(), { max_retries: 2 });
   expect(kept).toEqual([expect.objectContaining({ text: TAKEN }), expect.objectContaining({ error: down })]);
+});
+
+test("moves asked for together are one request, bad replies are asked again each by itself, and so is a slot without one", async () => {
+  const calls: (ChatOptions | undefined)[] = [];
+  const chat = async (messages: readonly Message[], options?: ChatOptions): Promise<Completion> => {
+    calls.push(options);
+    const texts = options?.seeds ? [LEGAL, TAKEN] : [LEGAL];
+    const choices = texts.map((text) => ({
+      ...{ message: { role: "assistant" as const, content: text }, text, finish_reason: "stop", refusal: false },
+    }));
+    const usage = { prompt_tokens: messages.length, completion_tokens: 1, total_tokens: 2, llm_calls: 1 };
+    return { ...choices[0]!, choices, model: "m", usage, cached: false };
+  };
+  const slots = [1, 2, 3].map((seed) => ({ seed, random: () => 0 })) as unknown as Slot[];
+  const samples = await askForMoves({ chat }, input(), slots, { max_retries: 1, temperature: 0.5 });
+
+  expect(samples.map((tries) => tries.map(({ text }) => text))).toEqual([[LEGAL], [TAKEN, LEGAL], [LEGAL]]);
+  expect(samples[1]?.[1]?.prompt).toHaveLength(4);
+  expect(calls).toMatchObject([{ n: 3, seeds: [1, 2, 3], temperature: 0.5 }, { seed: 3 }, { seed: attemptSeed(2, 1) }]);
 });
 
 test("without a model every legal move is as likely, by the slot's own chance, and written as replies are", () => {

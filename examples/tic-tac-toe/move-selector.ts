@@ -29,6 +29,7 @@ export const ttcMoveSelector: Component<"function", typeof options> = {
         input: request,
         candidates: search.candidates,
         sample: search.sample,
+        together: search.together,
         score,
         select,
         event_type: "CUSTOM_END",

@@ -34,15 +34,14 @@ async function playExample(
     name: "training_llm",
     model_name: "tiny",
     async chat(messages, options): Promise<Completion> {
-      const text = reply(messages, options);
-      const choice = {
-        message: { role: "assistant" as const, content: text },
-        text,
-        finish_reason: "stop",
-        refusal: false,
-      };
+      const choices = (options?.seeds ?? [options?.seed]).map((seed) => {
+        const text = reply(messages, { ...options, seed });
+        const message = { role: "assistant" as const, content: text };
+        return { message, text, finish_reason: "stop", refusal: false };
+      });
+      const [choice] = choices;
       const usage = { prompt_tokens: 5, completion_tokens: 3, total_tokens: 8, llm_calls: 1 };
-      return { ...choice, choices: [choice], model: "tiny", usage, cached: false };
+      return { ...choice!, choices, model: "tiny", usage, cached: false };
     },
   };
 
@@ -246,6 +245,23 @@ test("policy only: one reply a turn, unscored", async () => {
   const candidates = candidatesOf(run);
   expect(candidates).toHaveLength((run.output as GameResult).length);
   for (const { data } of candidates) expect(data.score).toBeNull();
+});
+
+test("proposals drawn together are those drawn one by one", async () => {
+  const apart = await playExample(FROM_EMPTY, random);
+  CONFIG.ttc_strategies.trained_move_searcher.together = true;
+  CONFIG.ttc_strategies.random_move_searcher.together = true;
+  try {
+    const together = await playExample(FROM_EMPTY, random);
+    const drawn = (run: RunRecord) => candidatesOf(run).map(({ data, metadata }) => [data, metadata.seed]);
+    expect(drawn(together)).toEqual(drawn(apart));
+    const calls = (run: RunRecord) => run.steps.filter(({ payload }) => payload.event_type === "LLM_START").length;
+    // Three of a turn are one; what is asked again is asked by itself.
+    expect(calls(together)).toBeLessThan(calls(apart) - 5);
+  } finally {
+    delete CONFIG.ttc_strategies.trained_move_searcher.together;
+    delete CONFIG.ttc_strategies.random_move_searcher.together;
+  }
 });
 
 test("against everything that the other side can do, the model is asked in each position that it comes to", async () => {

@@ -101,6 +101,18 @@ test("what the call says goes before what the configuration says, and every fiel
   });
 });
 
+test("seeds of several replies: all of them where the server takes them, the first one elsewhere", async () => {
+  const { server, requests } = await recording();
+  const ask = (merge_calls: boolean) => model({ base_url: server.url, merge_calls }).chat(QUESTION, { seeds: [7, 8] });
+
+  await ask(true);
+  await ask(false);
+  // The server notes a request once for each reply.
+  const [first, , second] = requests;
+  expect(first).toMatchObject({ seed: 7, n: 2, pairwright: { seeds: [7, 8] } });
+  expect(second).toEqual({ model: "test-model", messages: QUESTION, seed: 7, n: 2 });
+});
+
 test("nim asks for at most 300 tokens unless told", async () => {
   const { server, requests } = await recording();
 

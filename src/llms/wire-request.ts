@@ -21,6 +21,7 @@ export function wireRequest(configured: ModelOptions, messages: readonly Message
     return wireMessage(message);
   });
   const { tools, tool_choice, response_format } = options;
+  const { seeds } = options;
   const extra = configured.extra_body !== undefined || options.extra_body !== undefined;
   if (extra || tools !== undefined || tool_choice !== undefined || response_format !== undefined) ordered = false;
   const request: Record<string, unknown> = {
@@ -29,14 +30,16 @@ export function wireRequest(configured: ModelOptions, messages: readonly Message
     temperature: options.temperature ?? configured.temperature,
     top_p: options.top_p ?? configured.top_p,
     max_tokens: options.max_tokens ?? configured.max_tokens,
-    seed: options.seed ?? configured.seed ?? options.fallback_seed,
-    n: options.n ?? configured.n,
+    seed: options.seed ?? seeds?.[0] ?? configured.seed ?? options.fallback_seed,
+    n: options.n ?? seeds?.length ?? configured.n,
     stop: options.stop ?? configured.stop,
     logprobs: options.logprobs,
     top_logprobs: options.top_logprobs,
     tools,
     tool_choice,
     response_format,
+    // Where calls that differ in their seed can be one, the server takes a seed for each choice.
+    pairwright: seeds !== undefined && configured.merge_calls ? { seeds } : undefined,
   };
   if (extra) Object.assign(request, configured.extra_body, options.extra_body);
   const body = JSON.stringify(request);

@@ -12,6 +12,11 @@ export interface ChatOptions {
   fallback_seed?: number | undefined;
   /** How many replies to draw in one call; `choices` of the completion holds all of them. */
   n?: number | undefined;
+  /**
+   * A seed for each of `n` replies. The embedded platform draws each as the reply of a request of its own with that seed; another
+   * server is sent the first one, and draws as it likes.
+   */
+  seeds?: readonly number[] | undefined;
   stop?: string | string[] | undefined;
   logprobs?: boolean | undefined;
   top_logprobs?: number | undefined;

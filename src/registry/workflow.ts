@@ -112,6 +112,7 @@ export type ScoreResult = number | null | { score: number | null; reason?: strin
 interface Callables {
   run(input: unknown, context: RunContext): unknown;
   sample(prompt: Message[], slot: Slot): Sampled | Sampled[] | Promise<Sampled | Sampled[]>;
+  sampleTogether(prompt: Message[], slots: readonly Slot[]): Promise<readonly (Sampled | Sampled[])[]>;
   edit(candidate: Candidate, question: Question): Sampled | null | Promise<Sampled | null>;
   score(candidate: Candidate, question: Question): ScoreResult | Promise<ScoreResult>;
   select(candidates: readonly Candidate[], question: Question): number | null | Promise<number | null>;
@@ -130,10 +131,20 @@ export type Scorer = Callables["score"];
 /** Picks one by its place in the list; null when none will do, which fails the turn. Only scored ones come in, if any is. */
 export type Selector = Callables["select"];
 
+/** Slots whose replies one call draws, such as a request for several choices. */
+export interface Together {
+  /** How many of the turn's slots each call is for, in their order: all of them, and no more. */
+  sizes: readonly number[];
+  /** Gives one result for each slot. A throw fails all of them. */
+  sample: Callables["sampleTogether"];
+}
+
 /** Proposes replies: how many, and how one is sampled. */
 export interface Search {
   candidates: number;
   sample: SampleFunction;
+  /** Where several replies are drawn by one call; a turn with one candidate does without. */
+  together?: Together | undefined;
 }
 
 export interface ChooseOptions {
@@ -144,6 +155,8 @@ export interface ChooseOptions {
   /** How many candidates to sample; 1 unless told. */
   candidates?: number;
   sample: SampleFunction;
+  /** Draws several candidates by one call, in place of `sample` for each: one step of the log, and one request. */
+  together?: Together | undefined;
   edit?: Edit | undefined;
   score?: Scorer | undefined;
   /** Picks the best score, the first of equals, unless told. */

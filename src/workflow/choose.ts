@@ -5,7 +5,7 @@ import { copyMessages } from "../records/message.ts";
 import { noUsage } from "../records/usage.ts";
 import type { ChooseOptions, Question, ScoreResult, Scorer, Selector, Turn } from "../registry/workflow.ts";
 import { recordTurn } from "./record-turn.ts";
-import { type Draft, draft, sampleSlot, toSample } from "./sampling.ts";
+import { type Draft, draft, sampleSlots, toSample } from "./sampling.ts";
 import { type CallTally, currentScope, type Scope } from "./scope.ts";
 
 /** One decision: sample in parallel, edit, score, select, record. The contract is that of `RunContext.choose`. */
@@ -25,9 +25,7 @@ export async function choose(scope: Scope, turn_index: number, label: string, gi
   };
   const count = context.policy_only ? 1 : Math.max(1, options.candidates ?? 1);
 
-  const slots = await Promise.all(
-    Array.from({ length: count }, (_, index) => sampleSlot(scope, options, { turn_index, index })),
-  );
+  const slots = await sampleSlots(scope, options, { turn_index, count });
   // A slot's first reply has the slot's place; replies after the first stand behind all slots.
   const candidates = [...slots.flatMap((slot) => slot.slice(0, 1)), ...slots.flatMap((slot) => slot.slice(1))];
   number(candidates);

@@ -1,7 +1,7 @@
 import { PairwrightError } from "../lib/errors.ts";
 import { hash31 } from "../lib/hash.ts";
 import { addUsage, type Usage } from "../records/usage.ts";
-import type { ChatModel } from "../registry/chat-model.ts";
+import type { ChatModel, Completion } from "../registry/chat-model.ts";
 import type { BoundFunction, WorkflowFunction } from "../registry/workflow.ts";
 import { type CallSeeds, currentScope, type Scope } from "./scope.ts";
 import { currentTally } from "./tally.ts";
@@ -44,7 +44,7 @@ export function instrumentModel(model: ChatModel): ChatModel {
           name,
           UUID,
           span_event_timestamp: began,
-          data: { output: completion.text, finish_reason: completion.finish_reason },
+          data: outputOf(completion),
           usage_info: stepUsage(completion.usage),
         });
         return completion;
@@ -62,6 +62,12 @@ export function instrumentModel(model: ChatModel): ChatModel {
       }
     },
   };
+}
+
+/** What came; of a call for several replies, all of them in their order. */
+function outputOf({ choices, text, finish_reason }: Completion) {
+  if (choices.length === 1) return { output: text, finish_reason };
+  return { output: choices.map((choice) => choice.text), finish_reason: choices.map((choice) => choice.finish_reason) };
 }
 
 /** The seed of a place's next call: the first has the place's own, so that a candidate's call has the candidate's. */

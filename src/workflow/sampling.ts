@@ -13,39 +13,101 @@ export interface Draft extends Candidate {
   scored: boolean;
 }
 
-/** The replies of one slot, the last one its answer. A failed call is a candidate too: one without a reply. */
-export async function sampleSlot(
-  scope: Scope,
-  options: ChooseOptions,
-  { turn_index, index }: { turn_index: number; index: number },
-): Promise<Draft[]> {
+/** The replies of each slot, the last one its answer. A failed call is a candidate too: one without a reply. */
+export async function sampleSlots(scope: Scope, options: ChooseOptions, place: SlotsPlace): Promise<Draft[][]> {
+  const { turn_index, count } = place;
+  const slots = Array.from({ length: count }, (_, index) => slotOf(scope, options, { turn_index, index }));
+  const one = (slot: Slot) => ({
+    slots: [slot],
+    draw: async () => [await options.sample(copyMessages(options.prompt), slot)],
+  });
+  const { together } = options;
+  // A lone candidate is drawn as it is where a model is measured by itself.
+  if (together === undefined || count === 1) {
+    return (await Promise.all(slots.map((slot) => drawSlots(scope, options, one(slot))))).flat();
+  }
+  const total = together.sizes.reduce((sum, size) => sum + size, 0);
+  if (total !== count || !together.sizes.every((size) => Number.isInteger(size) && size > 0)) {
+    throw badSizes(together.sizes, count);
+  }
+  let from = 0;
+  const groups = together.sizes.map((size) => {
+    const group = slots.slice(from, from + size);
+    from += size;
+    return { slots: group, draw: async () => together.sample(copyMessages(options.prompt), group) };
+  });
+  return (await Promise.all(groups.map((group) => drawSlots(scope, options, group)))).flat();
+}
+
+export interface SlotsPlace {
+  turn_index: number;
+  count: number;
+}
+
+function slotOf(scope: Scope, { input }: ChooseOptions, { turn_index, index }: { turn_index: number; index: number }) {
   const { example, seed: runSeed, rep, run_index, signal } = scope.context;
   const seed = hash31(runSeed, example.id, rep, run_index, turn_index, index);
-  const slot: Slot = { index, seed, random: seededRandom(seed), turn_index, input: options.input, example, signal };
+  return { index, seed, random: seededRandom(seed), turn_index, input, example, signal };
+}
+
+interface SlotGroup {
+  slots: readonly Slot[];
+  draw(): Promise<readonly (Sampled | Sampled[])[]>;
+}
+
+/** What one call draws for its slots. Its usage stands at the first slot's answer: it is one sum. */
+async function drawSlots(scope: Scope, options: ChooseOptions, { slots, draw }: SlotGroup): Promise<Draft[][]> {
+  const [first] = slots;
+  if (first === undefined) return [];
+  const { turn_index, index, seed } = first;
+  const { signal } = scope.context;
   const tally: CallTally = { model: undefined, usage: noUsage() };
+  const last = index + slots.length - 1;
+  const tags = [`turn ${turn_index}, ${last === index ? `candidate ${index}` : `candidates ${index} to ${last}`}`];
+  const made = (slot: Slot) => ({ seed: slot.seed, options, model: tally.model });
+  const usageOf = (slot: Slot) => (slot === first ? tally.usage : noUsage());
+  const failed = (slot: Slot, error: unknown) => {
+    signal.throwIfAborted();
+    return [draft({ error }, { ...made(slot), usage: usageOf(slot), final: true })];
+  };
   try {
-    const tags = [`turn ${turn_index}, candidate ${index}`];
     const seeds = { place: [seed], calls: 0 };
-    const given = await currentScope.run({ ...scope, tags, seeds, tally }, () =>
-      options.sample(copyMessages(options.prompt), slot),
-    );
-    const replies = (Array.isArray(given) ? given : [given]).map(toSample);
-    if (replies.length === 0) throw badSample("an empty list of replies");
-    return replies.map((reply, at) => {
-      const final = at === replies.length - 1;
-      // The calls of all tries are one sum: it stands at the slot's answer.
-      return draft(reply, {
-        seed,
-        options,
-        model: tally.model,
-        usage: final ? tally.usage : noUsage(),
-        final,
-      });
+    const given = await currentScope.run({ ...scope, tags, seeds, tally }, draw);
+    if (!Array.isArray(given) || given.length !== slots.length) throw tooFew(given, slots.length);
+    return slots.map((slot, place) => {
+      try {
+        const replies = [given[place] as Sampled | Sampled[]].flat().map(toSample);
+        if (replies.length === 0) throw badSample("an empty list of replies");
+        return replies.map((reply, at) => {
+          const final = at === replies.length - 1;
+          // The calls of all tries are one sum: it stands at the slot's answer.
+          return draft(reply, { ...made(slot), usage: final ? usageOf(slot) : noUsage(), final });
+        });
+      } catch (error) {
+        return failed(slot, error);
+      }
     });
   } catch (error) {
-    signal.throwIfAborted();
-    return [draft({ error }, { seed, options, model: tally.model, usage: tally.usage, final: true })];
+    return slots.map((slot) => failed(slot, error));
   }
+}
+
+function tooFew(given: unknown, wanted: number): PairwrightError {
+  const gave = Array.isArray(given) ? `${given.length} results` : `no list but ${typeof given}`;
+  return new PairwrightError({
+    code: "bad_sample",
+    what: `together.sample gave ${gave} for ${wanted} slots`,
+    fix: "return a list with one result for each slot that it was given, in their order",
+  });
+}
+
+function badSizes(sizes: readonly number[], count: number): PairwrightError {
+  return new PairwrightError({
+    code: "bad_sizes",
+    where: "together.sizes",
+    what: `[${sizes.join(", ")}] does not add up to the ${count} candidates of the turn`,
+    fix: "say how many slots each call is for, so that all of them have one",
+  });
 }
 
 /** A sampler is another's code: what is no reply is told as such, and costs its candidate. */
