@@ -34,7 +34,8 @@ export interface Lanes {
 export async function openLanes(arrays: GradientArrays, settings: GradientSettings): Promise<Lanes> {
   const lanes = lanesFor(settings.graph.config);
   const beside = lanes > 1 && settings.threads > 1 && import.meta.url.endsWith(".js");
-  const own = beside ? { ...settings, threads: Math.floor(settings.threads / lanes) } : settings;
+  // Of a small model's operations none gains by a second thread.
+  const own = lanes > 1 ? { ...settings, threads: 1 } : settings;
   const gradients = await openGradients(own);
   const first = await gradients.over(arrays);
   if (lanes === 1) return { run: async ([batches = []]) => [await first(batches)], release: () => gradients.release() };
