@@ -100,6 +100,29 @@ describe("from the command line", () => {
     });
   });
 
+  test("a job that has died is noticed, with what its scheduler says, and is exit code 5", async () => {
+    const bin = { PATH: join(project.dir, "bin") };
+    await mkdir(bin.PATH);
+    const says = { sbatch: "Submitted batch job 7", squeue: "7 RUNNING", sacct: "7|TIMEOUT" };
+    for (const [name, said] of Object.entries(says)) {
+      await writeFile(join(bin.PATH, name), `#!/bin/sh\necho '${said}'\n`, { mode: 0o755 });
+    }
+    const args = ["launch", "config.yml", "--on", "trl", "--gpus", "0", "--dataset", "pairs.jsonl", "--json"];
+    const pairs = ["--validation-dataset", "pairs.jsonl", "--submit", "slurm"];
+    expect(await project.runWith(bin, ...args, ...pairs)).toMatchObject({ code: 0 });
+    const watch = ["launch", "config.yml", "--on", "trl", "--watch", "--json"];
+    const running = await project.runWith(bin, ...watch);
+    expect(running).toMatchObject({ code: 0, stderr: expect.stringContaining("job: running (7 RUNNING)") });
+
+    await writeFile(join(bin.PATH, "squeue"), "#!/bin/sh\n");
+    const died = await project.runWith(bin, ...watch);
+    expect(died).toMatchObject({ code: 5, stderr: expect.stringContaining("error[job_died]") });
+    expect(jsonOf(died)).toMatchObject({
+      ...{ job: { id: "7" }, job_state: { state: "failed", said: "7 TIMEOUT" } },
+      error: { code: "job_died" },
+    });
+  });
+
   test.each([
     ["a secret", ["--on", "collect", "--shards", "2", "-o", "llms.model.api_key", "sk-1"], "secret_in_script"],
     ["a flag of the other kind", ["--on", "trl", "--shards", "2"], "usage"],

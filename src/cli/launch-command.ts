@@ -24,7 +24,10 @@ export function addLaunchCommand(add: Add, withConfig: (command: Command) => Com
     .option("--reps <n>", "collect: how often each example is run", "1")
     .option("--seed <n>", "collect: decides every random choice", "0")
     .option("--resume [launch]", "collect: go on with the newest unfinished launch, or with this one")
-    .option("--watch [launch]", "start nothing: how the newest launch, or this one, stands by what it has written")
+    .option(
+      "--watch [launch]",
+      "start nothing: how the newest launch, or this one, stands, by its files and its scheduler",
+    )
     .option("--container <image>", "collect on Kubernetes: an image that has pairwright")
     .option(
       "--claim <name>",

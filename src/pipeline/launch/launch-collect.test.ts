@@ -50,7 +50,7 @@ test("Slurm gets an array with a task a shard and a merge after it, and their id
   expect((await readdir(result.dir)).sort()).toEqual(
     ["collect.sbatch", "launch.json", "logs", "merge.sbatch", "merge.sh", "shard.sh", "submit.sh"].sort(),
   );
-  const seen = { on: "collect", name: undefined, signal: NEVER } as const;
+  const seen = { on: "collect", name: undefined, signal: NEVER, env: tools.env } as const;
   expect(await watchLaunch(join(folder.dir, "out"), seen)).toMatchObject({
     ...{ dir: result.dir, job: { id: "41", followed_by: ["42"] }, merged: null },
     shards: [1, 2, 3].map((shard) => ({ shard, complete: false, run_dir: null })),

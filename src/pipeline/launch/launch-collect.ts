@@ -8,6 +8,7 @@ import type { CollectLaunch } from "./collect-launch.ts";
 import { collectScripts } from "./collect-scripts.ts";
 import { collectOnSlurm } from "./collect-slurm.ts";
 import { type LaunchRecord, rewriteLaunch, writeLaunch } from "./launch-folder.ts";
+import { lockLaunch } from "./launch-lock.ts";
 import { dirOfLaunch, type ResumeOptions } from "./resume-launch.ts";
 import { type LaunchJob, submit } from "./submit.ts";
 
@@ -57,7 +58,10 @@ export async function launchCollect(options: CollectLaunchOptions): Promise<Coll
   const files = plan.files.map(({ name }) => join(dir, name));
   const written = { dir, files, start, ...(next !== undefined && { next }), job: null };
   if (submitter === undefined || dry_run) return written;
-  if (submitter === "local") return { ...written, ...(await collectHere(launch, options)) };
+  if (submitter === "local") {
+    await using _lock = await lockLaunch(dir);
+    return { ...written, ...(await collectHere(launch, options)) };
+  }
   try {
     const job = await submit(submitter, start, { env: options.env, signal: options.drain });
     await rewriteLaunch(dir, [], { ...record, job });

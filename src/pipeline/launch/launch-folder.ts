@@ -28,7 +28,13 @@ const LaunchRecord = z.strictObject({
   asked: z.record(z.string(), z.unknown()),
   /** Null for a collection, whose shards are runs like any other. */
   watch: WatchRecord.nullable(),
-  job: z.strictObject({ submitter: z.string(), id: z.string(), followed_by: z.array(z.string()) }).nullable(),
+  job: z
+    .strictObject({
+      submitter: z.enum(["slurm", "ray", "kubernetes"]),
+      id: z.string(),
+      followed_by: z.array(z.string()),
+    })
+    .nullable(),
 });
 export type LaunchRecord = z.infer<typeof LaunchRecord>;
 

@@ -213,7 +213,7 @@ describe("on this machine", () => {
     expect(outcome?.checkpoint?.dir).toBe(join(dir, "output/checkpoints/checkpoint-2"));
     expect(await readFile(join(dir, "output/train.log"), "utf8")).toBe("done\n");
     // Another process sees the same, later.
-    const seen = { on: "trl", name: undefined, signal: NEVER } as const;
+    const seen = { on: "trl", name: undefined, signal: NEVER, env: {} } as const;
     expect(await watchLaunch(join(folder.dir, "out"), seen)).toEqual({ dir, job: null, outcome });
     await expect(watchLaunch(join(folder.dir, "out"), { ...seen, on: "nemo-rl" })).rejects.toMatchObject({
       code: "no_such_launch",

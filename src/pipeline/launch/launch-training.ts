@@ -20,6 +20,7 @@ import { preflight, refuseFailed } from "../../training/launch/preflight.ts";
 import type { NamedFormats } from "../pairs/read-pairs.ts";
 import type { PairSource } from "./find-pairs.ts";
 import { type LaunchRecord, newLaunchDir, rewriteLaunch, writeLaunch } from "./launch-folder.ts";
+import { lockLaunch } from "./launch-lock.ts";
 import { type LaunchJob, submit, typedCommand } from "./submit.ts";
 import { trainHere } from "./train-here.ts";
 import { type TrainingData, writeTrainingData } from "./write-training-data.ts";
@@ -80,7 +81,10 @@ export async function launchTraining(options: LaunchTrainingOptions): Promise<La
   for (const warning of plan.warnings) log.warn(warning);
   const result = resultOf(dir, written, submitter);
   if (submitter === undefined || dry_run) return result;
-  if (submitter === "local") return { ...result, ...(await trainHere(plan.watch, result.start, options)) };
+  if (submitter === "local") {
+    await using _lock = await lockLaunch(dir);
+    return { ...result, ...(await trainHere(plan.watch, result.start, options)) };
+  }
   try {
     const job = await submit(submitter, result.start, { env: options.env, signal: options.drain });
     await rewriteLaunch(dir, [], { ...record, job });

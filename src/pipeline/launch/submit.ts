@@ -1,8 +1,8 @@
-import { execFile } from "node:child_process";
-import { EXIT, messageOf, PairwrightError } from "../../lib/errors.ts";
+import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import { shellCommand } from "../../lib/shell-words.ts";
 import type { StartCommand, Submitter } from "../../training/launch/launch-plan.ts";
 import { hasTool } from "./find-tool.ts";
+import { howItEnded, lastWords, runTool, type Said } from "./run-tool.ts";
 
 /** Who takes a job that another machine works at. */
 export type Scheduler = Exclude<Submitter, "local">;
@@ -21,7 +21,6 @@ export interface SubmitOptions {
 }
 
 const LIMIT_MS = 120_000;
-const MAX_OUTPUT = 1 << 20;
 
 /** How each scheduler tells the ids of what it took, one a match. */
 const IDS: Readonly<Record<Scheduler, RegExp>> = {
@@ -40,22 +39,11 @@ export async function submit(
   { env, signal }: SubmitOptions,
 ): Promise<LaunchJob> {
   if (!(await hasTool(command.tool, env))) throw noSubmitter(command);
-  const { error, stdout, stderr } = await execute(command, env, signal);
-  signal.throwIfAborted();
-  const [id, ...followed_by] = [...stdout.matchAll(IDS[submitter])].map(([, found]) => found ?? "");
-  if (error !== null || id === undefined) throw submitFailed(command, id, error, stderr || stdout);
+  const { argv, cwd } = command;
+  const said = await runTool(argv, { cwd, env: { ...env, ...command.env }, signal, limit_ms: LIMIT_MS });
+  const [id, ...followed_by] = [...said.stdout.matchAll(IDS[submitter])].map(([, found]) => found ?? "");
+  if (said.error !== null || id === undefined) throw submitFailed(command, id, said);
   return { submitter, id, followed_by };
-}
-
-function execute(command: StartCommand, env: SubmitOptions["env"], signal: AbortSignal) {
-  const [program = "", ...args] = command.argv;
-  const options = {
-    ...{ cwd: command.cwd, env: { ...env, ...command.env } as NodeJS.ProcessEnv },
-    ...{ timeout: LIMIT_MS, maxBuffer: MAX_OUTPUT, signal },
-  };
-  return new Promise<{ error: Error | null; stdout: string; stderr: string }>((resolve) => {
-    execFile(program, args, options, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
-  });
 }
 
 /** What to type to start it: from its folder, with its variables. */
@@ -75,17 +63,10 @@ function noSubmitter(command: StartCommand): PairwrightError {
   });
 }
 
-function submitFailed(command: StartCommand, id: string | undefined, error: Error | null, said: string) {
+function submitFailed(command: StartCommand, id: string | undefined, said: Said) {
   const taken = id === undefined ? "" : `, after it took job ${id}`;
-  const ended =
-    error === null
-      ? "it named no job"
-      : "code" in error && typeof error.code === "number"
-        ? `it ended with ${error.code}`
-        : "killed" in error && error.killed === true
-          ? "it did not end in time"
-          : messageOf(error, 200);
-  const last = said.trim().split("\n").slice(-3).join("; ");
+  const ended = said.error === null ? "it named no job" : howItEnded(said.error);
+  const last = lastWords(said);
   return new PairwrightError({
     code: "submit_failed",
     where: command.tool,
