@@ -314,3 +314,20 @@ test("how far it has come is told: what is unpacked, what is read of all, and th
   expect(of("write").at(-1)).toMatchObject({ pairs: 10_000, total_pairs: 10_000 });
   expect(built.pairs).toBe(10_000);
 });
+
+test("a call of a tool that would be dropped is named by its file and line", async () => {
+  await using folder = await rolloutFolder();
+  const call = { id: "c", type: "function", function: { name: "f", arguments: "{}" } };
+  const called = (answer: string) => [
+    { role: "assistant", content: "", tool_calls: [call] },
+    { role: "tool", tool_call_id: "c", content: "1" },
+    { role: "assistant", content: answer },
+  ];
+  const path = join(folder.dir, "in.jsonl");
+  const rows = [row(2, 0), row(1, 0, "no"), { ...row(1, 1), completion: called("yes") }];
+  await writeFile(path, `\n${lines(rows)}`);
+  await expect(rolloutPairs(folder.dir, [path])).rejects.toMatchObject({
+    code: "would_drop_tool_calls",
+    where: `${path}:4`,
+  });
+});

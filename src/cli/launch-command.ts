@@ -11,7 +11,10 @@ export function addLaunchCommand(add: Add, withConfig: (command: Command) => Com
     ),
   )
     .requiredOption("--on <what>", "nemo-rl or trl: train on pairs; collect: collect them in shards")
-    .option("--submit <how>", "slurm, ray, kubernetes or local (here, to its end); without it the files are written")
+    .option(
+      "--submit <how>",
+      "slurm, kubernetes, local (here, to its end), or for a training ray; without it the files are written",
+    )
     .option("--dry-run", "write the files, and say what --submit would do")
     .option("--nodes <n>", "machines that train", "1")
     .option("--gpus <n>", "of each; 0 trains on the CPU, where the trainer can", "1")

@@ -59,7 +59,10 @@ export function addPairsCommands(program: Command, add: Add): void {
 /** `rollouts` with its flags. */
 export function addRolloutsCommand(add: Add): void {
   add("rollouts", "recorded rollouts to preference pairs; calls no model", () => import("./commands/rollouts.ts"))
-    .option("--input <file...>", "rollouts: files (.jsonl, .gz), patterns, - for standard input (repeatable)")
+    .option(
+      "--input <file...>",
+      "rollouts: files (.jsonl, .json, also .gz or .zst), patterns, - for standard input (repeatable)",
+    )
     .option("--output <file>", "the training rows")
     .option("--validation <file>", "the validation rows; no task and no prompt stands on both sides")
     .option("--validation-share <x>", "about this share of the tasks is for validation", "0.2")
@@ -73,7 +76,10 @@ export function addRolloutsCommand(add: Add): void {
     .option("--low-threshold <x>", "stratified: at most this is bad", "0.4")
     .option("--max-pairs-per-task <n>", "stratified and all_pairs: the widest gaps only", "32")
     .option("--min-group-size <n>", "a task of fewer rollouts makes no pair", "2")
-    .option("--from <reader>", "what the rollouts were written by; guessed of the first rows unless told")
+    .option(
+      "--from <reader>",
+      "what wrote the rollouts, of `pairwright info components -t reader`; told by the first rows unless told here",
+    )
     .option("--to <format>", "the rows' format; see `pairwright info components -t format`", "nemo-rl-binary")
     .option(
       "--completion <what>",

@@ -14,14 +14,14 @@ test("bytes of all, rows, pairs and the time that is left are told; what is not 
 });
 
 /** All that is said on both streams while one progress a second is shown. */
-function said(isTTY: boolean, quiet: boolean, json: boolean) {
+function said(isTTY: boolean, quiet: boolean, json: boolean, columns = 80) {
   const texts = { stdout: "", stderr: "" };
   const stream = (name: keyof typeof texts) => {
     const write = (text: string) => {
       texts[name] += text;
       return true;
     };
-    return { isTTY, columns: 80, write } as NodeJS.WriteStream;
+    return { isTTY, columns, write } as NodeJS.WriteStream;
   };
   const streams = { stdout: stream("stdout"), stderr: stream("stderr") };
   let now = 0;
@@ -39,6 +39,8 @@ test("a terminal has one line that is drawn over, a log a line every five second
   expect(live.stderr.split("\r\u001b[K")).toHaveLength(13);
   expect(live.stderr.endsWith("\r\u001b[K")).toBe(true);
   expect(live.stderr).not.toContain("\n");
+  // A terminal that does not know its width, as `script` makes one, says 0.
+  expect(said(true, false, false, 0)).toEqual(live);
   expect(said(false, false, true).stderr.match(/^reading: \d+ of 735 MB · 67,840 rows · \d+ s left$/gm)).toHaveLength(
     2,
   );

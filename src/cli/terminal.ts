@@ -64,7 +64,7 @@ export function createTerminal(
       if (!live) return;
       clear();
       if (line === undefined) return;
-      stderr.write(scrub(line).slice(0, (stderr.columns ?? 80) - 1));
+      stderr.write(scrub(line).slice(0, (stderr.columns || 80) - 1));
       drawn = true;
     },
     fault: (error) => say(describeError(error, options)),

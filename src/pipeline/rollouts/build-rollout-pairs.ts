@@ -8,11 +8,12 @@ import { parseRewardExpression } from "../../preferences/rollouts/reward-express
 import type { FactOptions } from "../../preferences/rollouts/rollout-facts.ts";
 import type { DatasetFormat } from "../../registry/training.ts";
 import { type CoupleList, type CoupleOptions, chooseCouples } from "./choose-couples.ts";
+import { lineAt } from "./line-of-place.ts";
 import type { PlacedCouple } from "./make-rows.ts";
 import { describeManifest, manifestPath, type RolloutSummary, summaryOf } from "./manifest.ts";
 import { openSources, type SourceFile } from "./open-sources.ts";
 import { NOTHING, type OnRolloutProgress } from "./rollout-progress.ts";
-import type { RolloutTable } from "./rollout-table.ts";
+import type { RolloutPlace, RolloutTable } from "./rollout-table.ts";
 import { type NamedReaders, scanSources, withReaders } from "./scan-sources.ts";
 import { inOrder, startWork, type Workers } from "./work.ts";
 import { addCounts, PairFiles, type WrittenPairs } from "./write-pairs.ts";
@@ -80,7 +81,7 @@ export async function buildRolloutPairs(options: RolloutPairsOptions): Promise<R
     const scanned = await scanSources(sources.files, workers, options);
     const skipped = { ...scanned.table.skipped };
     const couples = chooseCouples(scanned.table, options, skipped);
-    const written = await writePairs(couples, scanned.table, workers, options);
+    const written = await writePairs(couples, scanned.table, workers, { ...options, sources: sources.files });
     addCounts(skipped, written.skipped);
     const summary = summaryOf(options, { scanned, skipped, written, couples: couples.size });
     summary.warnings.unshift(...sources.warnings, ...guessed(read, options));
@@ -135,7 +136,7 @@ async function writePairs(
   couples: CoupleList,
   table: RolloutTable,
   workers: Workers,
-  options: RolloutPairsOptions,
+  { sources, ...options }: RolloutPairsOptions & { sources: readonly SourceFile[] },
 ): Promise<WrittenPairs> {
   const files = new PairFiles(options.output, options.validation);
   const [start, end] = partOf(couples, table, options.shard);
@@ -147,7 +148,7 @@ async function writePairs(
       workers.rows({ kind: "rows", couples: placed }),
     )) {
       options.signal?.throwIfAborted();
-      if (result.refused !== undefined) throw wouldDropCalls(result.refused, options);
+      if (result.refused !== undefined) throw wouldDropCalls(await whereOf(result.refused, sources), options);
       const pressure = files.add(result);
       if (pressure !== undefined) await pressure;
       done += job.length;
@@ -157,6 +158,11 @@ async function writePairs(
   } finally {
     await files.discard();
   }
+}
+
+async function whereOf({ file, offset }: RolloutPlace, sources: readonly SourceFile[]): Promise<string> {
+  const source = sources[file];
+  return source === undefined ? "" : `${source.name}:${await lineAt(source.file, offset)}`;
 }
 
 function* jobsOf(

@@ -52,7 +52,7 @@ export function noRolloutPairs({ skipped, rollouts }: RolloutSummary): Pairwrigh
 const ADVICE: Record<string, string> = {
   below_min_gap: "lower --min_gap",
   equal_rewards: "the rollouts of each task have equal rewards: collect more of them, or tasks of another difficulty",
-  single_rollout: "collect several rollouts of each task (--num-repeats)",
+  single_rollout: "collect several rollouts of each task (NeMo Gym: --num-repeats N)",
   different_prompt:
     "the rollouts of a task have different prompts, so none of them answers what another was asked; name another --task-key if they are no task",
   different_task:

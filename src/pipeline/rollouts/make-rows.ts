@@ -59,7 +59,7 @@ export interface MadeRows {
   /** What rows leave out, and how often. */
   lost: Record<string, number>;
   /** The first couple of which a call of a tool would be dropped unasked. */
-  refused: string | undefined;
+  refused: RolloutPlace | undefined;
 }
 
 /** What a couple that is a pair leaves out before any format is asked. */
@@ -116,7 +116,7 @@ export class RowMaker {
     const { allow_loss } = this.#options;
     const { row, lost } = this.#row(pair);
     const all = pair.lost.length === 0 ? lost : [...new Set([...pair.lost, ...lost])];
-    if (all.includes("tool_calls") && !allow_loss) made.refused ??= this.#lines.nameOf(couple.chosen);
+    if (all.includes("tool_calls") && !allow_loss) made.refused ??= couple.chosen;
     if (pair.lost.includes("turns") && !allow_loss) {
       count(made.skipped, "several_turns");
       return;

@@ -122,7 +122,7 @@ function validationFinding({ files, target }: LaunchInput): LaunchFinding | unde
   return failed(
     "validation",
     "validation_missing",
-    `there are no pairs to validate with, by which ${NAMES[target]} tells its best checkpoint: collect more examples, or give split.validation a share`,
+    `there are no pairs to validate with, by which ${NAMES[target]} tells its best checkpoint: collect more examples, give split.validation a share, or name a file with --validation-dataset`,
   );
 }
 
