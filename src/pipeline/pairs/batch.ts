@@ -10,7 +10,6 @@ import type { RunRecord } from "../../records/run.ts";
 import type { DatasetFormat, FormatOptions, ReadPair, TrajectoryBuilder } from "../../registry/training.ts";
 import { EntryFacts, FLAG, type PairBatch, WIDTH } from "./entries.ts";
 import { LineBuffer } from "./lines.ts";
-import { type PlainPair, PlainTurns } from "./plain-turn.ts";
 import { PairTexts } from "./text.ts";
 import { countRun, noYield, type PairYield } from "./yield.ts";
 
@@ -35,7 +34,6 @@ export type Origin = Pick<CandidateSource, "example_id" | "group">;
 export class PairBatcher {
   readonly #options: BatchOptions;
   readonly #sides: SideFinder;
-  readonly #plain: PlainTurns | undefined;
   readonly #texts = new PairTexts();
   readonly #facts = new EntryFacts();
   readonly #pairs: LineBuffer;
@@ -48,7 +46,6 @@ export class PairBatcher {
   constructor(options: BatchOptions) {
     this.#options = options;
     this.#sides = new SideFinder(options.split);
-    this.#plain = PlainTurns.for(options, this.#sides);
     const pairLength = (entry: number, bytes: number) => this.#facts.setBytes(entry, "pair_bytes", bytes);
     const rowLength = (entry: number, bytes: number) => this.#facts.setBytes(entry, "row_bytes", bytes);
     this.#pairs = new LineBuffer(BYTES, pairLength);
@@ -72,21 +69,11 @@ export class PairBatcher {
     const turns = turnsOf(run, builder.step_name, this.#found.skipped);
     countRun(this.#found, run, turns);
     for (const turn of turns) {
-      if (this.#plain?.add(turn, this.#found.skipped, this.#addPlain)) continue;
       this.nextTurn();
       for (const pair of builder.pairsOf(turn, this.#found.skipped)) this.addPair(pair, turn.source.group);
       if (this.#options.training_type === "sft") this.addBest(builder.bestOf?.(turn), turn.source);
     }
   }
-
-  readonly #addPlain = ({ pair_id, prompt, chosen, rejected, split, side, lost, line, row }: PlainPair) => {
-    const { max_pairs, seed } = this.#options;
-    const flags = FLAG.has_pair | FLAG.has_row | guessFlag(side);
-    const entry = this.#facts.add({ prompt, chosen, rejected, split, flags, lost: this.#placeOf(lost) });
-    if (max_pairs !== null) this.#facts.setDraw(entry, hashFraction("max_pairs", seed, pair_id));
-    this.#pairs.add(line, entry);
-    this.#rows(side).add(row, entry);
-  };
 
   /** What comes next shares no prompt and no reply with what came before. Only speed depends on it. */
   nextTurn(): void {

@@ -8,7 +8,7 @@ import type { PreferencePair, UnsplitPair } from "../../records/pair.ts";
 import type { ReadPair } from "../../registry/training.ts";
 
 /** What a line of `pairs.jsonl` has before its side. */
-export const SPLIT_FIELD = '"split":"';
+const SPLIT_FIELD = '"split":"';
 /** So many names of models, sources and fields are kept over turns. */
 const NAMES = 1000;
 
@@ -130,10 +130,10 @@ export class PairTexts {
 
   #serialise(messages: readonly Message[]): string {
     if (!messages.every(isPlain)) return JSON.stringify(messages);
-    return plainText(
-      messages,
-      messages.map(({ content }) => this.#fragment(content as string)),
+    const parts = messages.map(
+      ({ role, content }) => `{"role":"${role}","content":${this.#fragment(content as string)}}`,
     );
+    return ["[", parts.join(), "]"].join("");
   }
 
   #valueText(value: unknown): string {
@@ -170,14 +170,8 @@ export class PairTexts {
   }
 }
 
-/** Plain messages as JSON, flat, when their contents are JSON already. */
-export function plainText(messages: readonly Message[], contents: readonly string[]): string {
-  const parts = messages.map(({ role }, place) => `{"role":"${role}","content":${contents[place]}}`);
-  return ["[", parts.join(), "]"].join("");
-}
-
 /** Role and a text, nothing else. */
-export function isPlain(message: Message): boolean {
+function isPlain(message: Message): boolean {
   return (
     typeof message.content === "string" &&
     message.name === undefined &&
