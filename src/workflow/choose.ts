@@ -81,22 +81,35 @@ async function editAll(
 async function scoreAll(scope: Scope, score: Scorer, question: Question, candidates: Draft[]): Promise<void> {
   const tried = candidates.filter((candidate) => candidate.messages.length > 0 && !candidate.scored);
   const thrown: unknown[] = [];
-  await Promise.all(
-    tried.map(async (candidate) => {
-      try {
-        // A judge's calls are not the candidate's: no tally.
-        const result = await currentScope.run({ ...scope, tally: undefined }, () => score(candidate, question));
-        applyScore(candidate, result);
-      } catch (error) {
-        scope.context.signal.throwIfAborted();
-        thrown.push(error);
-        candidate.error = { code: codeOf(error) ?? "score_failed", message: messageOf(error) };
+  const fail = (candidate: Draft, error: unknown) => {
+    scope.context.signal.throwIfAborted();
+    thrown.push(error);
+    candidate.error = { code: codeOf(error) ?? "score_failed", message: messageOf(error) };
+  };
+  // A judge's calls are not the candidate's: no tally.
+  const judging = { ...scope, tally: undefined };
+  const waiting: Promise<void>[] = [];
+  for (const candidate of tried) {
+    try {
+      const result = currentScope.run(judging, () => score(candidate, question));
+      // Most scorers are plain code, and there are many candidates: nothing is waited for where nothing is promised.
+      if (!isPromise(result)) applyScore(candidate, result);
+      else {
+        const applied = result.then((value) => applyScore(candidate, value));
+        waiting.push(applied.catch((error: unknown) => fail(candidate, error)));
       }
-    }),
-  );
+    } catch (error) {
+      waiting.push(Promise.reject(error).catch(() => fail(candidate, error)));
+    }
+  }
+  await Promise.all(waiting);
   if (thrown.length > 0 && thrown.length === tried.length && candidates.every(({ score }) => score === null)) {
     throw turnFailed(question, `scoring failed for every candidate: ${messageOf(thrown[0])}`, thrown[0]);
   }
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === "object" && value !== null && "then" in value;
 }
 
 function applyScore(candidate: Draft, result: ScoreResult): void {
