@@ -32,8 +32,12 @@ function emitGemm(a: Value, b: Value, shape: Shape, options: MatmulOptions, sum?
   return a.graph.emit("Gemm", [a, b, sum], { type: a.type, shape }, { attributes });
 }
 
-/** onnxruntime cuts a result with more columns than rows by columns, and narrow pieces sum in another order: see `turnedGemm`. */
+/**
+ * onnxruntime cuts a result with more columns than rows by columns, and narrow pieces sum in another order: see `turnedGemm`.
+ * A single column it computes by another kernel, whose sums depend on how many rows a piece has; a single row is always whole.
+ */
 function isWide(a: Value, [rows, columns]: Shape, { transpose_a = false }: MatmulOptions): boolean {
+  if (columns === 1) return rows !== 1;
   const inner = dimensionAt(a.shape, transpose_a ? -2 : -1);
   const deep = typeof inner === "string" || inner > 128;
   return deep && typeof rows === "number" && typeof columns === "number" && rows < columns;
