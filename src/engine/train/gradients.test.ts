@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { initialWeights } from "../model/initial-weights.ts";
-import { SMALL as SMALLEST } from "./__fixtures__/small-model.ts";
+import type { ModelConfig } from "../model/model-config.ts";
+import { SMALL } from "./__fixtures__/small-model.ts";
 import { unitsOf, weighted } from "./batches.ts";
 import { openGradients } from "./gradients.ts";
 import { makeMicroBatch } from "./micro-batch.ts";
@@ -8,28 +9,21 @@ import { layoutOf } from "./parameter-store.ts";
 import { planMicroBatches } from "./plan-batch.ts";
 import { shapesOf } from "./sequence-scorer.ts";
 import { leastRows } from "./steady-sums.ts";
-import { trainingDataBuilder } from "./training-data.ts";
+import { type TrainingData, trainingDataBuilder } from "./training-data.ts";
 import { preferenceOf, TrainingOptions } from "./training-options.ts";
 
-const SMALL = { ...SMALLEST, vocab_size: 41 };
+const ids = (count: number, from: number, vocabulary: number) =>
+  Array.from({ length: count }, (_, at) => (from * 7 + at * at) % vocabulary);
 
-test("many short replies in one micro-batch: gradients are the same bytes with one thread and with eight", async () => {
-  // 150 sequences of 600 tokens: from 65,536 products on onnxruntime shares even a single column among its threads.
-  const builder = trainingDataBuilder();
-  const ids = (count: number, from: number) => Array.from({ length: count }, (_, at) => (from * 7 + at * at) % 41);
-  for (let row = 0; row < 120; row += 1) {
-    builder.pair(row + 1, ids(9, row >> 2), ids(4, 1000 + (row >> 2)), ids(4, 3 * row + 1));
-  }
-  const { data } = builder;
+/** The gradients of a batch as one micro-batch, with one, two, four and eight threads, and how large that was. */
+async function byThreads(config: ModelConfig, data: TrainingData) {
   const options = TrainingOptions.parse({ dpo: { sft_loss_weight: 0.3 } });
   const batch = weighted(data, unitsOf(data, options), options);
-  const plans = planMicroBatches(data, batch, { max_tokens: 2048, hidden_size: SMALL.hidden_size });
-  const settings = { chunks: 1, least: leastRows(SMALL), average: false, preference_weight: 1 };
+  const plans = planMicroBatches(data, batch, { max_tokens: 2048, hidden_size: config.hidden_size });
+  const settings = { chunks: 1, least: leastRows(config), average: false, preference_weight: 1 };
   const reference = Float64Array.from(data.sequences, () => -9);
   const made = plans.map((plan) => makeMicroBatch(data, plan, { ...settings, reference }));
-  expect(made.map(({ sizes }) => sizes.sequences * sizes.wanted > 65_536)).toEqual([true]);
-
-  const weights = initialWeights(SMALL, { deviation: 0.3, seed: 1 });
+  const weights = initialWeights(config, { deviation: 0.3, seed: 1 });
   const layout = layoutOf(shapesOf(weights));
   const bytes: string[] = [];
   for (const threads of [1, 2, 4, 8]) {
@@ -37,7 +31,7 @@ test("many short replies in one micro-batch: gradients are the same bytes with o
     for (const [name, { data: numbers }] of weights) layout.view(arrays.values, name).data.set(numbers);
     const gradients = await openGradients({
       graph: {
-        ...{ config: SMALL, trainable: shapesOf(weights), preference: preferenceOf(options), chunks: 1 },
+        ...{ config, trainable: shapesOf(weights), preference: preferenceOf(options), chunks: 1 },
         ...{ recompute: "nothing", max_length: 64 },
       },
       frozen: new Map(),
@@ -48,5 +42,27 @@ test("many short replies in one micro-batch: gradients are the same bytes with o
     await gradients.release();
     bytes.push(Buffer.from(arrays.gradients.buffer).toString("base64"));
   }
-  expect(bytes.map((one) => one === bytes[0])).toEqual([true, true, true, true]);
+  return { sizes: made.map(({ sizes }) => sizes), same: bytes.map((one) => one === bytes[0]) };
+}
+
+test("many short replies in one micro-batch: gradients are the same bytes with one thread and with eight", async () => {
+  // 150 sequences of 600 tokens: from 65,536 products on onnxruntime shares even a single column among its threads.
+  const builder = trainingDataBuilder();
+  for (let row = 0; row < 120; row += 1) {
+    builder.pair(row + 1, ids(9, row >> 2, 41), ids(4, 1000 + (row >> 2), 41), ids(4, 3 * row + 1, 41));
+  }
+  const { sizes, same } = await byThreads({ ...SMALL, vocab_size: 41 }, builder.data);
+
+  expect(sizes.map(({ sequences, wanted }) => sequences * wanted > 65_536)).toEqual([true]);
+  expect(same).toEqual([true, true, true, true]);
+});
+
+test("a result whose columns are a few more than eight narrow pieces has the same bytes with eight threads", async () => {
+  // 33 blocks of 16 columns: some threads get four of them, and four are summed otherwise than five.
+  const builder = trainingDataBuilder();
+  for (let row = 0; row < 6; row += 1)
+    builder.pair(row + 1, ids(9, row, 525), ids(20, row + 9, 525), ids(17, row + 90, 525));
+  const { same } = await byThreads({ ...SMALL, vocab_size: 525, hidden_size: 192 }, builder.data);
+
+  expect(same).toEqual([true, true, true, true]);
 });

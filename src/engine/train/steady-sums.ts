@@ -2,12 +2,13 @@ import type { ModelConfig } from "../model/model-config.ts";
 import { LINEAR_MODULES, linearShape } from "../model/parameters.ts";
 
 /**
- * onnxruntime's matrix product cuts a result [n, m] into pieces for its threads: by columns where m > n, else by rows. A
- * piece of at most 64 columns sums over another number of products at a time (beyond 128), and the last bits are others.
+ * onnxruntime's matrix product cuts a result [n, m] into pieces for its threads: by columns where m > n, else by rows; columns
+ * are dealt out in blocks of 16, so that pieces differ by a block. A piece of at most 64 columns sums over another number of products at a time (beyond 128), and the last bits are others.
  * So where a result could be cut into such pieces it gets as many rows as columns, filled up with rows that nothing
  * looks at. `ops/matmul.ts` does the same for results whose shape is known, the weights' gradients, by turning them.
  */
-const NARROW = 64;
+const BLOCK = 16;
+const NARROW_BLOCKS = 64 / BLOCK;
 const DEEP = 128;
 
 /** Up to this many threads the same bits come out. */
@@ -21,8 +22,10 @@ export interface LeastRows {
 }
 
 export function leastRows(config: ModelConfig): LeastRows {
+  // Fewer blocks than this, and the most threads leave one of them a narrow piece.
+  const blocks = (NARROW_BLOCKS + 1) * STEADY_THREADS;
   const needed = ([columns, inner]: readonly [number, number]) =>
-    columns <= NARROW * STEADY_THREADS && inner > DEEP ? columns : 1;
+    Math.ceil(columns / BLOCK) < blocks && inner > DEEP ? columns : 1;
   const { hidden_size, vocab_size } = config;
   const layers = LINEAR_MODULES.map((module) => linearShape(config, module));
   return {
