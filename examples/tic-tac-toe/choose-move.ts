@@ -64,36 +64,30 @@ interface AskSettings {
 /**
  * Asks until a reply is a legal move or the tries are used up. No try is thrown away: a bad one is a candidate like the
  * others, and what was said about it becomes the prompt of the next one, never of itself. A call that throws is the last try.
- * `first` is the reply to the first try, where that was asked for already.
+ * `tried` are the samples of tries that were made already.
  */
 export async function askForMove(
   model: Pick<ChatModel, "chat">,
   input: ChooseMoveInput,
-  { max_retries, temperature }: AskSettings,
-  first?: Choice,
+  settings: AskSettings,
+  tried: readonly Sample[] = [],
 ): Promise<Sample[]> {
   const { seed, signal } = input;
-  const samples: Sample[] = [];
-  let prompt = input.prompt;
-  for (let attempt = 0; attempt <= max_retries; attempt += 1) {
-    const asked =
-      attempt === 0 && first !== undefined
-        ? first
-        : model
-            .chat(prompt, { seed: attemptSeed(seed, attempt), temperature, signal })
-            .catch((error: unknown) => ({ error }));
-    const completion = await asked;
+  const samples = [...tried];
+  while (!isSettled(samples, settings)) {
+    const prompt = nextPrompt(input, samples.at(-1));
+    const asked = model.chat(prompt, {
+      seed: attemptSeed(seed, samples.length),
+      temperature: settings.temperature,
+      signal,
+    });
+    const completion = await asked.catch((error: unknown) => ({ error }));
     if ("error" in completion) {
       signal.throwIfAborted();
       samples.push({ prompt, error: completion.error });
       break;
     }
-    const { text, message, finish_reason } = completion;
-    const parsed = parseMove(text);
-    const reason = parsed.move ? illegalReason(input.board, parsed.move) : parsed.reason;
-    samples.push({ messages: [message], text, prompt, value: parsed.move, finish_reason, reason });
-    if (reason === undefined) break;
-    prompt = [...prompt, { role: "assistant", content: text }, correction(input, reason)];
+    samples.push(sampleOf(completion, input, prompt));
   }
   return samples;
 }
@@ -112,9 +106,31 @@ export async function askForMoves(
   const seeds = slots.map(({ seed }) => seed);
   const { temperature } = settings;
   const { choices } = await model.chat(prompt, { n: slots.length, seeds, temperature, signal });
-  return Promise.all(
-    slots.map(({ seed, random }, place) => askForMove(model, { ...input, seed, random }, settings, choices[place])),
+  const tried = slots.map((_, place) =>
+    choices.slice(place, place + 1).map((choice) => sampleOf(choice, input, prompt)),
   );
+  // Most often there is nothing to wait for.
+  if (tried.every((samples) => isSettled(samples, settings))) return tried;
+  return Promise.all(
+    slots.map(({ seed, random }, place) => askForMove(model, { ...input, seed, random }, settings, tried[place])),
+  );
+}
+
+function isSettled(samples: readonly Sample[], { max_retries }: AskSettings): boolean {
+  const last = samples.at(-1);
+  return samples.length > max_retries || (last !== undefined && last.reason === undefined);
+}
+
+function nextPrompt(input: Omit<ChooseMoveInput, "slots">, last: Sample | undefined): Message[] {
+  if (last?.prompt === undefined) return input.prompt;
+  const { prompt, text = "", reason = "" } = last;
+  return [...prompt, { role: "assistant", content: text }, correction(input, reason)];
+}
+
+function sampleOf({ text, message, finish_reason }: Choice, { board }: MoveRequest, prompt: Message[]): Sample {
+  const parsed = parseMove(text);
+  const reason = parsed.move ? illegalReason(board, parsed.move) : parsed.reason;
+  return { messages: [message], text, prompt, value: parsed.move, finish_reason, reason };
 }
 
 /** The candidate's own seed for its first try, and another 31 bits made from it for each one after. */

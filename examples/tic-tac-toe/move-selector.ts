@@ -24,6 +24,7 @@ export const ttcMoveSelector: Component<"function", typeof options> = {
     const select = args.selector(args.options.selector);
 
     return async (request: MoveRequest, context: RunContext): Promise<MoveChoice> => {
+      const printed = printBoard(request.board);
       const { selected } = await context.choose("move", {
         prompt: movePrompt(request, system_prompt),
         input: request,
@@ -33,7 +34,7 @@ export const ttcMoveSelector: Component<"function", typeof options> = {
         score,
         select,
         event_type: "CUSTOM_END",
-        describe: (candidate, turn) => describeMove(candidate, turn, request),
+        describe: (candidate, turn) => describeMove(candidate, turn, { ...request, printed }),
       });
       return { move: moveOf(selected.value) ?? null, reason: selected.reason };
     };
@@ -44,14 +45,14 @@ export const ttcMoveSelector: Component<"function", typeof options> = {
 export function describeMove(
   { candidate_index, value, score, is_selected, text }: Candidate,
   { turn_id, turn_index }: { turn_id: string; turn_index: number },
-  { board, player }: MoveRequest,
+  { board, player, printed }: MoveRequest & { printed: string },
 ) {
   return {
     turn_id,
     turn_index,
     candidate_index,
     board_state_before: board,
-    prompt: printBoard(board),
+    prompt: printed,
     move: moveOf(value) ?? null,
     score,
     is_selected,
