@@ -183,6 +183,10 @@ test.each([
     expect((await mergeRuns({ ...alone, output: elsewhere })).pairs.split.by).toBe("example");
     expect(existsSync(join(elsewhere, "../split.json"))).toBe(false);
     expect((await mergeRuns({ ...alone, output })).pairs).toMatchObject({ split: { by: "prompt" }, warnings: [] });
+    // And so are pairs that are built of it again; those in a folder of their own are nobody's.
+    expect(await rebuildPairs(buildOptions([output]))).toMatchObject({ split: { by: "prompt" }, warnings: [] });
+    const own = await rebuildPairs(buildOptions([output], { output: join(output_dir, "pairs") }));
+    expect(own.split.by).toBe("example");
 
     await writeFile(join(output_dir, "split.json"), "{");
     const before = await readFile(join(output, "runs.jsonl"), "utf8");

@@ -7,6 +7,7 @@ import type { SkipCounts } from "../../registry/training.ts";
 import { readManifest } from "../run-folder.ts";
 import { recordSplit, splitFor } from "../split-record.ts";
 import { type BuildPairsOptions, buildPairs, DATASET_MANIFEST, isEmpty, type PairsSummary } from "./build-pairs.ts";
+import { outputDirOfMerged } from "./merge-output-dir.ts";
 import { runsFile } from "./run-lines.ts";
 
 /**
@@ -23,11 +24,12 @@ export async function rebuildPairs(options: BuildPairsOptions): Promise<PairsSum
 async function buildLocked(options: BuildPairsOptions & { output: string }): Promise<PairsSummary> {
   const { output } = options;
   const manifest = await readManifest(output);
-  if (manifest === undefined) return buildPairs(options);
-  const output_dir = dirname(resolve(output));
+  const output_dir = manifest === undefined ? await outputDirOf(output) : dirname(resolve(output));
+  if (output_dir === undefined) return buildPairs(options);
   const before = await skippedBefore(output);
   const pairs = await buildPairs({ ...options, split: await splitFor(output_dir, options.split) });
   if (!isEmpty(pairs)) await recordSplit(output_dir, pairs.split);
+  if (manifest === undefined) return pairs;
   const { turns, candidates, training, validation, skipped, warnings } = pairs;
   const updated = RunManifest.parse({
     ...manifest,
@@ -37,6 +39,11 @@ async function buildLocked(options: BuildPairsOptions & { output: string }): Pro
   });
   await writeFileWhole(join(output, "manifest.json"), `${JSON.stringify(updated, null, 2)}\n`);
   return pairs;
+}
+
+/** That of a merged run, which has no manifest; a folder for pairs alone belongs to none. */
+async function outputDirOf(output: string): Promise<string | undefined> {
+  return (await exists(join(output, "runs.jsonl"))) ? outputDirOfMerged(output) : undefined;
 }
 
 /** What the last build of this folder left out: its part of the run manifest's `missing`. */
