@@ -1,7 +1,8 @@
 import { usageError } from "../lib/errors.ts";
 import { assemble } from "../pipeline/assemble.ts";
 import { assembleTraining } from "../pipeline/assemble-training.ts";
-import type { FinetuneOptions, FinetuneResult } from "../pipeline/finetune.ts";
+import type { FinetuneResult } from "../pipeline/finetune/run-job.ts";
+import type { FinetuneOptions } from "../pipeline/finetune.ts";
 import { type Finished, type FinishOptions, finishLoop, lastResult } from "../pipeline/loop/finish-loop.ts";
 import type { LoopRecord } from "../pipeline/loop/loop-record.ts";
 import { candidateConfig, roundConfig } from "../pipeline/loop/round-config.ts";

@@ -1,22 +1,15 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { HeldOutRule } from "../config/schema.ts";
-import type { Clock } from "../lib/clock.ts";
-import { EXIT, messageOf, PairwrightError } from "../lib/errors.ts";
+import { EXIT, PairwrightError } from "../lib/errors.ts";
 import { type Lock, takeLock } from "../lib/lock.ts";
-import { scrubbedLogger, scrubber } from "../lib/scrub.ts";
-import type { JobRecord } from "../records/job.ts";
-import type { Gate } from "../records/manifest.ts";
-import type { TrainingParts } from "./assemble-training.ts";
 import { type CollectResult, collectInto } from "./collect.ts";
 import { completedAt } from "./evaluate.ts";
 import { type CollectionEntry, recordRun } from "./finetune/collection-history.ts";
-import { writeFinalMetrics } from "./finetune/final-metrics.ts";
 import { chooseHeldOut, type HeldOut } from "./finetune/held-out.ts";
-import { createJobFile, type JobFile, openJobFile, readJobRecord } from "./finetune/job-file.ts";
+import { readJobRecord } from "./finetune/job-file.ts";
 import {
   gateOf,
-  type Judged,
   judgeIn,
   type Measuring,
   measureIn,
@@ -27,8 +20,8 @@ import {
   writtenPlan,
 } from "./finetune/measuring.ts";
 import { promoteIfBetter } from "./finetune/promote.ts";
+import { type FinetuneResult, type TrainingOptions, trainIn, trainingFor } from "./finetune/run-job.ts";
 import { storedResult } from "./finetune/stored-result.ts";
-import { train } from "./finetune/train.ts";
 import type { Measurement } from "./measure/measure-model.ts";
 import { isEmpty } from "./pairs/build-pairs.ts";
 import { PAIR_FILES } from "./pairs/draft.ts";
@@ -36,25 +29,7 @@ import { describeDropped, droppedMessages } from "./pairs/dropped-messages.ts";
 import type { Parts } from "./parts.ts";
 import { findUnfinishedRun, openRunFolder, type RunFolder } from "./run-folder.ts";
 import type { RunOfDataset, RunOptions } from "./run-options.ts";
-import { StageTimes, type Timing } from "./stage-times.ts";
-
-/** What bringing a job to its end needs. */
-export interface TrainingOptions extends Pick<RunOptions, "drain" | "stop" | "log" | "now"> {
-  training: TrainingParts;
-  /** The same with deployments of their own names, for runs with a gate; absent: `training` has such names itself. */
-  candidate?: TrainingParts | undefined;
-  /** False: submit the job, and let another command wait for it. */
-  wait: boolean;
-  /** Submits another job with the same data where the last one ended without a model. */
-  try_again: boolean;
-  clock: Clock;
-  /** Measuring comes after it: the run is not over when the job is. */
-  measures?: boolean;
-  /** A few characters that no other run has: names at a backend are shared with other machines. */
-  nonce: string;
-  /** Hears where the time goes. */
-  times?: StageTimes | undefined;
-}
+import { StageTimes } from "./stage-times.ts";
 
 export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_again"> {
   /** Share of the examples that nothing is collected from. */
@@ -63,17 +38,6 @@ export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_
   measuring?: Measuring | undefined;
   /** What measuring the policy came to in an earlier round, where it was the model that came of it. */
   before?: Measurement | undefined;
-}
-
-export interface FinetuneResult extends CollectResult, Partial<Judged> {
-  /** Absent when nothing was submitted. */
-  job?: JobRecord;
-  /** Why there is no model, where that is so. */
-  fault?: PairwrightError;
-  /** What hangs on the verdict. */
-  gate?: Gate;
-  /** Where the command's time went, from its start. */
-  timing?: Timing;
 }
 
 /**
@@ -130,20 +94,6 @@ async function trainingUnderWay(output_dir: string, { resume, command }: Finetun
   const manifest = await findUnfinishedRun(output_dir, { name, command });
   if (!manifest || (await readJobRecord(join(output_dir, manifest.run_id))) === undefined) return undefined;
   return openRunFolder(output_dir, manifest);
-}
-
-/** Goes on with the training of a folder that is open, and closes it. */
-export async function goOn(folder: RunFolder, options: TrainingOptions): Promise<FinetuneResult> {
-  options.log.info(`going on with the training of run ${folder.manifest.run_id}`);
-  try {
-    const measures = folder.manifest.plan !== undefined;
-    const training = trainingFor(gateOf(folder.manifest, undefined), options);
-    const trained = await trainIn(folder, await storedResult(folder), { ...options, training, measures });
-    if (measures && options.wait && !trained.fault) options.log.info("finetune --resume measures the model");
-    return trained;
-  } finally {
-    await folder.close();
-  }
 }
 
 async function begin(parts: Parts, held: HeldOut, plan: Plan | undefined, options: Timed): Promise<FinetuneResult> {
@@ -216,14 +166,6 @@ function over({ now, times, began }: Pick<Timed, "now" | "times" | "began">) {
   return { ...completedAt({ now }), timing: times.timing((now() - began) / 1000) };
 }
 
-/** With a gate, a model has yet to show that it is better when it is deployed. */
-function trainingFor(
-  gate: Gate,
-  { training, candidate }: Pick<TrainingOptions, "training" | "candidate">,
-): TrainingParts {
-  return gate === "off" ? training : (candidate ?? training);
-}
-
 /** Before anything is trained: that rows would lose what tells them apart. */
 async function warnOfLoss(folder: RunFolder, { pairs }: Parts, { log, stop }: FinetuneOptions): Promise<void> {
   if (pairs.use_full_message_history || (await readJobRecord(folder.dir)) !== undefined) return;
@@ -255,60 +197,4 @@ function refuseEmptyRun(run: RunOfDataset, { run_number }: CollectionEntry, num_
     fix: "mend that and go on with --resume; or set continue_on_collection_error: true",
     exit_code: EXIT.some_failed,
   });
-}
-
-/** Brings the job of this folder to its end, or as far as was asked. */
-async function trainIn(folder: RunFolder, result: CollectResult, options: TrainingOptions): Promise<FinetuneResult> {
-  const { training, clock, drain, stop, log } = options;
-  const scrub = scrubber(training.secrets);
-  const job = await jobOf(folder, options);
-  const files = {
-    training: { path: folder.path("dataset/training_file.jsonl"), rows: result.pairs?.training ?? 0 },
-    validation: { path: folder.path("dataset/validation_file.jsonl"), rows: result.pairs?.validation ?? 0 },
-  };
-  const { backend } = training;
-  try {
-    const { wait, times } = options;
-    await train(files, job, { backend, wait, clock, drain, stop, log: scrubbedLogger(log, scrub), times });
-    await writeFinalMetrics(folder, job.record);
-    // Who did not wait can go on later: with this run, or with `jobs wait`.
-    const is_over = options.wait && !options.measures;
-    await folder.update(is_over ? completedAt(options) : { status: "interrupted" });
-    return { ...result, job: job.record };
-  } catch (error) {
-    await folder.update({ status: "interrupted" }).catch(() => undefined);
-    if (drain.aborted || stop.aborted) return { ...result, job: job.record, stopped: "drained" };
-    if (!PairwrightError.is(error)) throw error;
-    await writeFinalMetrics(folder, job.record);
-    return { ...result, job: job.record, fault: error };
-  }
-}
-
-/**
- * The job of this folder; another attempt with the same data where the last one failed or was cancelled. One that is
- * completed without a model is asked again: a platform may name it late, and a second job would cost as much as the first.
- */
-async function jobOf(folder: RunFolder, { training, clock, nonce, log, try_again }: TrainingOptions): Promise<JobFile> {
-  const { run_id } = folder.manifest;
-  const { trainer_adapter, type, backend, secrets } = training;
-  const options = { clock, scrub: scrubber(secrets) };
-  const there = await openJobFile(folder.dir, options);
-  const is_over = there !== undefined && ["failed", "cancelled"].includes(there.record.status);
-  if (there !== undefined && !(try_again && is_over)) return there;
-  const stem = `${run_id.toLowerCase()}-${nonce}`;
-  const job = { run_id, tag: stem, trainer_adapter, type, place: backend.place };
-  if (there === undefined) return createJobFile(folder.dir, job, [], options);
-  const { tag, id, status, message, earlier } = there.record;
-  log.info(`job ${id} has ${status}: submitting another one with the same data`);
-  return createJobFile(folder.dir, job, [...earlier, { tag, id, status, message }], options);
-}
-
-/** What happened to a training, in one line. */
-export function describeJob({ id, status, progress, model, deployment, message }: JobRecord): string {
-  const percent = progress === null || status === "completed" ? "" : ` at ${progress.toFixed(1)} %`;
-  return [
-    `training job: ${id ?? "not submitted"}, ${status}${percent}${message === null ? "" : ` (${messageOf(message)})`}`,
-    ...(model === null ? [] : [`model: ${model}`]),
-    ...(deployment === null ? [] : [`deployment: ${deployment.name}, ${deployment.status}`]),
-  ].join("\n");
 }

@@ -4,8 +4,8 @@ import { takeLock } from "../lib/lock.ts";
 import type { JobRecord } from "../records/job.ts";
 import type { JobStatus } from "../registry/training-backend.ts";
 import { findJob, jobsIn } from "./finetune/find-job.ts";
+import { type FinetuneResult, goOn, type TrainingOptions } from "./finetune/run-job.ts";
 import { waitForJob } from "./finetune/wait-for-job.ts";
-import { type FinetuneResult, goOn, type TrainingOptions } from "./finetune.ts";
 import { openRunFolder, readManifest } from "./run-folder.ts";
 
 /** A job, with the run of this output folder that made it. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Rounds } from "../config/schema.ts";
 import type { RunManifest } from "../records/manifest.ts";
-import type { FinetuneResult } from "./finetune.ts";
+import type { FinetuneResult } from "./finetune/run-job.ts";
 import { finishedRound } from "./loop/finished-round.ts";
 import { NO_ROUNDS, type RoundRecord, writeLoop } from "./loop/loop-record.ts";
 import { isCutShort, roundUnderWay, whyEnded } from "./loop.ts";

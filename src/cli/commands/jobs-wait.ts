@@ -1,6 +1,6 @@
 import { EXIT } from "../../lib/errors.ts";
+import { describeJob } from "../../pipeline/finetune/run-job.ts";
 import { jobFault } from "../../pipeline/finetune/train.ts";
-import { describeJob } from "../../pipeline/finetune.ts";
 import { waitForAnyJob } from "../../pipeline/jobs.ts";
 import type { CommandRun } from "../command.ts";
 import { jobLine, withJobs } from "../job-command.ts";

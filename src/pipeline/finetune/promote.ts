@@ -4,11 +4,11 @@ import { scrubber } from "../../lib/scrub.ts";
 import type { JobRecord } from "../../records/job.ts";
 import type { JobSteps, TrainingBackend } from "../../registry/training-backend.ts";
 import type { TrainingParts } from "../assemble-training.ts";
-import type { TrainingOptions } from "../finetune.ts";
 import type { RunFolder } from "../run-folder.ts";
 import { type JobFile, openJobFile } from "./job-file.ts";
 import type { Judged } from "./measuring.ts";
 import { retire } from "./retire.ts";
+import type { TrainingOptions } from "./run-job.ts";
 import { type WaitOptions, waitForDeployment } from "./wait-for-job.ts";
 
 export interface PromoteOptions extends Pick<TrainingOptions, "clock" | "drain" | "stop" | "times"> {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { exists } from "../../lib/files.ts";
 import { readJobRecord } from "../finetune/job-file.ts";
 import type { Judged } from "../finetune/measuring.ts";
+import type { FinetuneResult } from "../finetune/run-job.ts";
 import { storedResult } from "../finetune/stored-result.ts";
-import type { FinetuneResult } from "../finetune.ts";
 import { findRuns } from "../run-folder.ts";
 
 /**
