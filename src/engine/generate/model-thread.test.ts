@@ -93,15 +93,17 @@ test("what a listener throws ends its own request, and the others go on", async 
 
 test("an aborted request gives what it has, and its place goes to the next one", async () => {
   const stop = new AbortController();
-  const endless = { prompt: { text: "a" }, stop_token_ids: [], n: 4 };
+  // So many candidates that most of them have yet to begin when the abort arrives, however busy the machine is.
+  const endless = { prompt: { text: "a" }, stop_token_ids: [], n: 200 };
   const running = thread.generate(endless, { signal: stop.signal, on_text: () => stop.abort() });
   const next = thread.generate({ prompt: { text: "a" }, max_tokens: 1 });
   const { completions } = await running;
-  expect(completions.map(({ finish_reason }) => finish_reason)).toEqual(Array(4).fill("abort"));
-  expect(completions[0]!.token_ids.length).toBeLessThan(100);
+  expect(completions).toHaveLength(200);
+  expect(completions[0]!.token_ids.length).toBeGreaterThan(0);
+  expect(completions.at(-1)).toMatchObject({ finish_reason: "abort", token_ids: [] });
   await next;
   const too_late = await thread.generate(endless, { signal: AbortSignal.abort() });
-  expect(too_late.completions.map(({ completion_tokens }) => completion_tokens)).toEqual([0, 0, 0, 0]);
+  expect(too_late.completions.map(({ completion_tokens }) => completion_tokens)).toEqual(Array(200).fill(0));
   expect(getEventListeners(stop.signal, "abort")).toHaveLength(0);
 });
 
