@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { collectGarbage } from "../../lib/__fixtures__/collect-garbage.ts";
 import { silentLogger } from "../../lib/log.ts";
@@ -100,10 +101,16 @@ test("rows can be read twice, and a reader may leave early", async () => {
   }
 });
 
-function living(): number {
-  collectGarbage();
-  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
-  return heapUsed + external + arrayBuffers;
+/** The least of some looks: on a busy machine, memory of buffers that nobody holds any more is given back a little later. */
+async function living(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < 5; look += 1) {
+    collectGarbage();
+    await wait(5);
+    const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+    least = Math.min(least, heapUsed + external + arrayBuffers);
+  }
+  return least;
 }
 
 test("csv and jsonl stream: memory does not grow with the file", async () => {
@@ -113,10 +120,10 @@ test("csv and jsonl stream: memory does not grow with the file", async () => {
   for (const reader of [csv, jsonl]) {
     let rows = 0;
     let most = 0;
-    const before = living();
+    const before = await living();
     for await (const _ of reader.rows()) {
       rows += 1;
-      if (rows % 10_000 === 0) most = Math.max(most, living() - before);
+      if (rows % 10_000 === 0) most = Math.max(most, (await living()) - before);
     }
     expect(rows).toBe(30_000);
     expect(most).toBeLessThan(15_000_000);
