@@ -1,51 +1,6 @@
 import { expect, test } from "vitest";
-import type { RunRecord } from "../records/run.ts";
-import type { ChatModel } from "../registry/chat-model.ts";
-import type { ChooseOptions, Example, RunContext, Turn } from "../registry/workflow.ts";
-import { firstRun } from "./__fixtures__/first-run.ts";
+import { chooseOnce, modelNamed, play, prompt } from "./__fixtures__/choose-once.ts";
 import { instrumentFunction, instrumentModel } from "./instrument.ts";
-import { type RunExampleOptions, runExample } from "./run-example.ts";
-
-const example: Example = { id: "e1", index: 0, input: "why?", answer: "because", row: { id: "e1" } };
-const prompt = [{ role: "user" as const, content: "why?" }];
-
-async function play(
-  workflow: (context: RunContext) => unknown,
-  options: Partial<RunExampleOptions> = {},
-): Promise<RunRecord> {
-  return runExample(example, firstRun({ workflow: (_input, context) => workflow(context), ...options }));
-}
-
-async function chooseOnce(choice: Partial<ChooseOptions>, options: Partial<RunExampleOptions> = {}) {
-  let turn: Turn | undefined;
-  const run = await play(async (context) => {
-    turn = await context.choose("answer", {
-      prompt,
-      candidates: 3,
-      sample: (_prompt, slot) => `reply ${slot.index}`,
-      ...choice,
-    });
-    return turn.selected.text;
-  }, options);
-  const steps = run.steps.filter((step) => step.payload.name === "dpo_candidate_move").map((step) => step.payload);
-  return { run, turn, steps };
-}
-
-/** A model that answers at once, and says how many tokens that took. */
-function modelNamed(name: string): ChatModel {
-  const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5, llm_calls: 1 };
-  const reply = {
-    message: { role: "assistant" as const, content: "hi" },
-    text: "hi",
-    finish_reason: "stop",
-    refusal: false,
-  };
-  return {
-    name,
-    model_name: name,
-    chat: async () => ({ ...reply, choices: [reply], model: name, usage, cached: false }),
-  };
-}
 
 test("records every candidate with its prompt, score and whether it was taken", async () => {
   const { run, steps } = await chooseOnce({ score: ({ text }) => (text === "reply 1" ? 0.9 : 0.2) });
@@ -175,6 +130,13 @@ test("steps of a candidate's sampling say whose they are", async () => {
   const { run } = await chooseOnce({ candidates: 2, sample: (asked) => model.chat(asked) });
   const tags = run.steps.filter(({ payload }) => payload.event_type === "LLM_START").map(({ payload }) => payload.tags);
   expect(tags).toEqual([["turn 0, candidate 0"], ["turn 0, candidate 1"]]);
+});
+
+test("a scorer may promise its score in any way that can be awaited", async () => {
+  // biome-ignore lint/suspicious/noThenProperty: something that is awaited and is no Promise is what this is about.
+  const later = (score: number) => ({ then: (done: (score: number) => void) => void done(score) });
+  const { turn } = await chooseOnce({ score: ({ candidate_index }) => later(candidate_index) as never });
+  expect(turn?.candidates.map(({ score, error }) => error ?? score)).toEqual([0, 1, 2]);
 });
 
 test("a scorer that throws leaves that candidate unscored; a scored one is taken before it", async () => {
@@ -385,100 +347,4 @@ test("an example that is stopped has not ended: the abort is thrown, no record i
     { signal: stop.signal },
   );
   await expect(playing).rejects.toThrow("stop");
-});
-
-/** Two candidates by one call, one by itself, three by one call. */
-const GROUPS = [2, 1, 3];
-
-test("candidates drawn together are those drawn apart: the same places and seeds, one call for each group", async () => {
-  const calls: number[][] = [];
-  const apart = await chooseOnce({ candidates: 6, sample: (_, { index, seed }) => `${index} by ${seed}` });
-  const together = await chooseOnce({
-    candidates: 6,
-    sample: () => "alone",
-    together: {
-      sizes: GROUPS,
-      async sample(_, slots) {
-        calls.push(slots.map(({ index }) => index));
-        return slots.map(({ index, seed }) => `${index} by ${seed}`);
-      },
-    },
-  });
-
-  expect(calls).toEqual([[0, 1], [2], [3, 4, 5]]);
-  const drawn = ({ turn }: typeof apart) => turn?.candidates.map(({ text, seed }) => [text, seed]);
-  expect(drawn(together)).toEqual(drawn(apart));
-});
-
-test("a group's calls are recorded once, with the candidates they are for, and counted once", async () => {
-  const model = instrumentModel(modelNamed("m"));
-  const { run, turn } = await chooseOnce({
-    candidates: 3,
-    sample: () => "alone",
-    together: {
-      sizes: [3],
-      async sample(asked, slots) {
-        const { choices } = await model.chat(asked, { n: 3, seeds: slots.map(({ seed }) => seed) });
-        return slots.map(() => choices[0]!.text);
-      },
-    },
-  });
-
-  const starts = run.steps.filter(({ payload }) => payload.event_type === "LLM_START");
-  expect(starts.map(({ payload }) => payload.tags)).toEqual([["turn 0, candidates 0 to 2"]]);
-  expect(run.usage.llm_calls).toBe(1);
-  expect(turn?.candidates.map(({ model, usage }) => [model, usage.llm_calls])).toEqual([
-    ["m", 1],
-    ["m", 0],
-    ["m", 0],
-  ]);
-});
-
-test("a group that fails costs its own candidates, a bad reply in it that one alone", async () => {
-  const { turn } = await chooseOnce({
-    candidates: 6,
-    sample: () => "alone",
-    together: {
-      sizes: GROUPS,
-      async sample(_, slots) {
-        if (slots[0]?.index === 0) throw new Error("the line is dead");
-        return slots.map(({ index }) =>
-          index === 4 ? (17 as never) : index === 5 ? ["first", "then"] : `reply ${index}`,
-        );
-      },
-    },
-  });
-
-  expect(turn?.candidates.map(({ text, error }) => error?.message ?? text)).toEqual([
-    "the line is dead",
-    "the line is dead",
-    "reply 2",
-    "reply 3",
-    expect.stringContaining("sample gave number"),
-    "first",
-    "then",
-  ]);
-});
-
-test("groups that do not add up, or a result too few, are told", async () => {
-  const sample = async () => ["only one"];
-  const wrong = await chooseOnce({ candidates: 4, together: { sizes: [2, 1], sample } });
-  expect(wrong.run.error).toMatchObject({
-    code: "bad_sizes",
-    message: expect.stringContaining("[2, 1] does not add up to the 4 candidates"),
-  });
-  const few = await chooseOnce({ candidates: 3, together: { sizes: [1, 2], sample } });
-  expect(few.turn?.candidates.map(({ error }) => error?.message)).toEqual([
-    undefined,
-    expect.stringContaining("1 results for 2 slots"),
-    expect.stringContaining("1 results for 2 slots"),
-  ]);
-});
-
-test("policy-only draws its candidate alone", async () => {
-  const sample = async () => {
-    throw new Error("not asked");
-  };
-  const { turn } = await chooseOnce({ candidates: 6, together: { sizes: GROUPS, sample } }, { policy_only: true });
-  expect(turn?.candidates.map(({ text }) => text)).toEqual(["reply 0"]);
 });

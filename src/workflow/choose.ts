@@ -95,7 +95,7 @@ async function scoreAll(scope: Scope, score: Scorer, question: Question, candida
       // Most scorers are plain code, and there are many candidates: nothing is waited for where nothing is promised.
       if (!isPromise(result)) applyScore(candidate, result);
       else {
-        const applied = result.then((value) => applyScore(candidate, value));
+        const applied = Promise.resolve(result).then((value) => applyScore(candidate, value));
         waiting.push(applied.catch((error: unknown) => fail(candidate, error)));
       }
     } catch (error) {

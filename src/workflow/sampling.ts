@@ -14,8 +14,11 @@ export interface Draft extends Candidate {
 }
 
 /** The replies of each slot, the last one its answer. A failed call is a candidate too: one without a reply. */
-export async function sampleSlots(scope: Scope, options: ChooseOptions, place: SlotsPlace): Promise<Draft[][]> {
-  const { turn_index, count } = place;
+export async function sampleSlots(
+  scope: Scope,
+  options: ChooseOptions,
+  { turn_index, count }: { turn_index: number; count: number },
+): Promise<Draft[][]> {
   const slots = Array.from({ length: count }, (_, index) => slotOf(scope, options, { turn_index, index }));
   const one = (slot: Slot) => ({
     slots: [slot],
@@ -37,11 +40,6 @@ export async function sampleSlots(scope: Scope, options: ChooseOptions, place: S
     return { slots: group, draw: async () => together.sample(copyMessages(options.prompt), group) };
   });
   return (await Promise.all(groups.map((group) => drawSlots(scope, options, group)))).flat();
-}
-
-export interface SlotsPlace {
-  turn_index: number;
-  count: number;
 }
 
 function slotOf(scope: Scope, { input }: ChooseOptions, { turn_index, index }: { turn_index: number; index: number }) {
