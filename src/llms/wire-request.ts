@@ -20,8 +20,7 @@ export function wireRequest(configured: ModelOptions, messages: readonly Message
     if (message.tool_calls !== undefined || typeof message.content !== "string") ordered = false;
     return wireMessage(message);
   });
-  const { tools, tool_choice, response_format } = options;
-  const { seeds } = options;
+  const { tools, tool_choice, response_format, seeds } = options;
   const extra = configured.extra_body !== undefined || options.extra_body !== undefined;
   if (extra || tools !== undefined || tool_choice !== undefined || response_format !== undefined) ordered = false;
   const request: Record<string, unknown> = {

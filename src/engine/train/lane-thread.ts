@@ -28,5 +28,5 @@ serveThread<readonly MicroBatch[], MicroBatchResult[]>({
     return results;
   },
   transfer: (results) => results.map(({ token_log_probabilities }) => token_log_probabilities.buffer as ArrayBuffer),
-  stop: async () => (await opening).release(),
+  stop: async () => (await opening.catch(() => undefined))?.release(),
 });

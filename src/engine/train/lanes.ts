@@ -9,7 +9,7 @@ import type { MicroBatch } from "./micro-batch.ts";
  * they work. So the step's rows go two lanes, each with operations of its own, and the lanes' gradients are added. How
  * many lanes there are depends on the model alone, and so no bit depends on how many threads there are.
  */
-export const LANES = 2;
+const LANES = 2;
 
 /** Models with more weights than this are bound by their matrix products, which threads share well, and by memory. */
 const SMALL = 4e6;
