@@ -8,12 +8,13 @@ import { once } from "node:events";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { useEmbeddedPlatform } from "../src/pipeline/embedded-platform.ts";
 import type { Message } from "../src/records/message.ts";
 import { machine } from "./machine.ts";
 import { measured } from "./measured.ts";
 
 const RUNS = 3;
+/** What four rounds of the demo play: there, too, one process plays all rounds, and is warm after the first. */
+const REPS = "12";
 const STEP = "dpo_candidate_move";
 const dir = resolve(".tmp/bench/collect-rate");
 const example = resolve("examples/tic-tac-toe");
@@ -65,10 +66,12 @@ interface Measured {
   seconds: number;
 }
 
+/** A module of the built program: what is started from source is compiled as it runs, which costs the platform a tenth. */
+const built = (path: string) => import(new URL(`../dist/${path}.js`, import.meta.url).href);
+
 async function engineAlone(requests: readonly Asked[]): Promise<Measured> {
-  const { openTextService }: typeof import("../src/engine/generate/text-service.ts") = await import(
-    new URL("../dist/engine/generate/text-service.js", import.meta.url).href
-  );
+  const { openTextService }: typeof import("../src/engine/generate/text-service.ts") =
+    await built("engine/generate/text-service");
   const service = await openTextService({ model_dir: `${example}/base-model`, threads: 1, max_batch: 128 });
   const ask = ({ messages, temperature, seeds }: Asked) =>
     service.generate({ prompt: { messages }, n: seeds.length, seeds, temperature, max_tokens: 16 });
@@ -93,22 +96,44 @@ async function main(): Promise<void> {
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
   await writeFile(config, CONFIG);
+  const { useEmbeddedPlatform }: typeof import("../src/pipeline/embedded-platform.ts") =
+    await built("pipeline/embedded-platform");
   const used = await useEmbeddedPlatform({ dir: `${dir}/data/pairwright`, models: {} });
+  const [collecting, generating]: [Measured, Measured] = [nothing(), nothing()];
   try {
     for (let run = 0; run < RUNS; run += 1) {
-      const args = ["dist/cli/main.js", "collect", config, "--reps", "3", "--no-cache", "--json", "--quiet"];
+      const args = ["dist/cli/main.js", "collect", config, "--reps", REPS, "--no-cache", "--json", "--quiet"];
       const { stdout } = await measured([...args, "--seed", String(run)], { XDG_DATA_HOME: `${dir}/data` });
       const { run_dir, playing_seconds } = JSON.parse(stdout) as { run_dir: string; playing_seconds: number };
       const { replies, seconds } = await engineInChild(`${run_dir}/runs.jsonl`);
-      const [collected, alone] = [replies / playing_seconds, replies / seconds];
-      const share = `${((100 * collected) / alone).toFixed(0)} %`;
-      console.log(
-        `collected ${replies} replies at ${collected.toFixed(0)}/s; the engine alone ${alone.toFixed(0)}/s: ${share}`,
-      );
+      tell(`run ${run + 1}`, { replies, seconds: playing_seconds }, { replies, seconds });
+      add(collecting, { replies, seconds: playing_seconds });
+      add(generating, { replies, seconds });
     }
+    tell("all runs", collecting, generating);
   } finally {
     used.release();
   }
+}
+
+function nothing(): Measured {
+  return { replies: 0, seconds: 0 };
+}
+
+function add(sum: Measured, { replies, seconds }: Measured): void {
+  sum.replies += replies;
+  sum.seconds += seconds;
+}
+
+function tell(what: string, collecting: Measured, generating: Measured): void {
+  const [collected, alone] = [collecting, generating].map(({ replies, seconds }) => replies / seconds) as [
+    number,
+    number,
+  ];
+  const share = `${((100 * collected) / alone).toFixed(0)} %`;
+  console.log(
+    `${what}: ${collecting.replies} replies collected at ${collected.toFixed(0)}/s; the engine alone ${alone.toFixed(0)}/s: ${share}`,
+  );
 }
 
 if (process.send === undefined) await main();
