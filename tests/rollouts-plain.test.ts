@@ -102,3 +102,19 @@ test("plain rollouts give what they give when every row is read as a whole: the 
   expect(read.length).toBeGreaterThan(200);
   expect(read.length).toBeLessThan(700);
 });
+
+test("a rollout that stands against more others than are remembered keeps its text", async () => {
+  await using folder = await rolloutFolder();
+  const path = join(folder.dir, "in.jsonl");
+  const row = (rollout: number) => ({
+    responses_create_params: { input: "a question" },
+    response: { output: [{ type: "message", role: "assistant", content: [{ text: `said ${rollout}` }] }] },
+    reward: rollout === 50 ? 1 : rollout / 1000,
+    _ng_task_index: 0,
+    _ng_rollout_index: rollout,
+  });
+  await writeFile(path, Array.from({ length: 100 }, (_, rollout) => `${JSON.stringify(row(rollout))}\n`).join(""));
+  const { rows } = await rolloutPairs(folder.dir, [path], { strategy: "all_pairs", max_pairs_per_task: 99 });
+  expect(rows.map(({ chosen }) => chosen)).toEqual(Array.from({ length: 99 }, () => "said 50"));
+  expect(new Set(rows.map(({ rejected }) => rejected)).size).toBe(99);
+});

@@ -39,12 +39,6 @@ export class ByteBuffer implements ByteSink {
     this.#end += this.#memory.write(text, this.#end);
   }
 
-  /** Each character is a byte. */
-  writeLatin1(text: string): void {
-    this.#makeRoom(text.length);
-    this.#end += this.#memory.write(text, this.#end, "latin1");
-  }
-
   writeBytes(bytes: Uint8Array): void {
     this.#makeRoom(bytes.length);
     this.#memory.set(bytes, this.#end);

@@ -9,6 +9,8 @@ interface Known {
   form: JsonForm;
   value: unknown;
   slots: Slot[];
+  /** What stands for a raw text, and which value of the form that is. */
+  raw: Map<string, number>;
 }
 
 /** A value that is wanted and may differ: the object or list that holds it, and what stood there last. */
@@ -16,13 +18,22 @@ interface Slot {
   place: number;
   holder: Record<string | number, unknown>;
   key: string | number;
-  isRaw: boolean;
   last: KnownBytes;
 }
 
+/** Where a text is written in the bytes that hold it, without its quotes, and how many escapes there are in it. */
+export interface WrittenText {
+  start: number;
+  end: number;
+  escapes: number;
+}
+
+/** What a text begins with that stands for another one. No text does that is written so in JSON. */
+export const STANDS_FOR = "\0";
+
 /**
- * Reads what is wanted of JSON texts of which most have the form of one before. Texts that are `raw` are given as they
- * are written, without their quotes: each character is a byte, and `JSON.stringify` would write it just so.
+ * Reads what is wanted of JSON texts of which most have the form of one before. Texts that are `raw` are not made: a short
+ * one stands for each, and `written` says where it is. `JSON.stringify` would write it just as it is written there.
  */
 export class FormReader {
   readonly #wanted: Wanted;
@@ -35,7 +46,7 @@ export class FormReader {
 
   /**
    * What is wanted of a JSON text in UTF-8, as `pickOf` gives it but for raw texts. It is good until the next one is
-   * read. `undefined` for what is no JSON or written in another way than programs write it, and where a raw text has
+   * read, and so is what `written` says. `undefined` for what is no JSON or written in another way than programs write it, and where a raw text has
    * another escape than `JSON.stringify` writes, or a text stands where none is wanted.
    */
   read(bytes: Buffer): unknown {
@@ -47,36 +58,47 @@ export class FormReader {
     return fill(met, bytes) ? met.value : undefined;
   }
 
+  /** Where the raw text is, in the bytes that were read last, that this one stands for; `undefined` for any other one. */
+  written(text: string): WrittenText | undefined {
+    const [met] = this.#known;
+    const place = met?.raw.get(text);
+    if (met === undefined || place === undefined) return undefined;
+    const { starts, ends, escapes } = met.form;
+    return { start: (starts[place] ?? 0) + 1, end: (ends[place] ?? 0) - 1, escapes: escapes[place] ?? 0 };
+  }
+
   #learnt(bytes: Buffer): Known | undefined {
     const form = JsonForm.of(bytes);
     if (!form?.reads(bytes)) return undefined;
     const value = pickOf(JSON.parse(bytes.toString("utf8")), this.#wanted);
     const slots: Slot[] = [];
+    const raw = new Map<string, number>();
     for (const [place, path] of form.paths.entries()) {
       const want = wantedAt(this.#wanted, path);
       if (want === "none") continue;
       const holder = holderOf(value, path);
       const key = path.at(-1);
       if (want === "unknown" || holder === undefined || key === undefined) return undefined;
-      slots.push({ place, holder, key, isRaw: want === "raw", last: new KnownBytes() });
+      if (want === "raw") {
+        const name = `${STANDS_FOR}${place}`;
+        holder[key] = name;
+        raw.set(name, place);
+      } else slots.push({ place, holder, key, last: new KnownBytes() });
     }
-    return { form, value, slots };
+    return { form, value, slots, raw };
   }
 }
 
 /** Puts the values of a text in their places. */
-function fill({ form, slots }: Known, bytes: Buffer): boolean {
+function fill({ form, slots, raw }: Known, bytes: Buffer): boolean {
   const { starts, ends, isOdd, view } = form;
-  for (const { place, holder, key, isRaw, last } of slots) {
+  for (const place of raw.values()) if (isOdd[place] === 1) return false;
+  for (const { place, holder, key, last } of slots) {
     const start = starts[place] ?? 0;
     const end = ends[place] ?? 0;
-    if (isRaw) {
-      if (isOdd[place] === 1) return false;
-      holder[key] = bytes.toString("latin1", start + 1, end - 1);
-    } else if (last.length !== end - start || !last.isAt(view, start, end)) {
-      holder[key] = JSON.parse(bytes.toString("utf8", start, end));
-      last.keep(bytes, start, end);
-    }
+    if (last.length === end - start && last.isAt(view, start, end)) continue;
+    holder[key] = JSON.parse(bytes.toString("utf8", start, end));
+    last.keep(bytes, start, end);
   }
   return true;
 }

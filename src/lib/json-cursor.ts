@@ -37,6 +37,8 @@ export class JsonCursor {
   at = 0;
   /** Whether the last string has an escape that `JSON.stringify` would write in another way: `\\/`, or one by code. */
   isOdd = false;
+  /** How many escapes there are in the last string. */
+  escapes = 0;
   /** All of the memory that the bytes lie in, and where they begin in it. */
   #words: Int32Array = new Int32Array(0);
   #offset = 0;
@@ -102,14 +104,14 @@ export class JsonCursor {
   string(): boolean {
     const { bytes } = this;
     let at = this.at + 1;
-    let escaped = false;
+    let escapes = 0;
     this.isOdd = false;
     for (;;) {
       const byte = bytes[at] ?? 0;
       if (byte === QUOTE) break;
       if (byte < 0x20) throw NOT_EXPECTED;
       if (byte === BACKSLASH) {
-        escaped = true;
+        escapes += 1;
         const length = escapeLength(bytes, at);
         if (length > 2 || bytes[at + 1] === SLASH) this.isOdd = true;
         at += length;
@@ -118,7 +120,8 @@ export class JsonCursor {
       }
     }
     this.at = at + 1;
-    return escaped;
+    this.escapes = escapes;
+    return escapes > 0;
   }
 
   /** Goes over plain characters four bytes at a time, from where four lie in one word. */

@@ -23,9 +23,13 @@ export class JsonForm {
   readonly #slots: readonly Slot[];
   readonly #isText: readonly boolean[];
   readonly #cursor = new JsonCursor();
-  /** Of the text that was read last: where each value starts and ends, and whether `JSON.stringify` writes it otherwise. */
+  /**
+   * Of the JSON that was read last: where each value starts and ends, how many escapes there are in it, and whether
+   * `JSON.stringify` writes it otherwise.
+   */
   readonly starts: Int32Array;
   readonly ends: Int32Array;
+  readonly escapes: Int32Array;
   readonly isOdd: Uint8Array;
   view: DataView = viewOf(Buffer.alloc(0));
 
@@ -36,6 +40,7 @@ export class JsonForm {
     this.#isText = slots.map(({ start }) => bytes[start] === QUOTE);
     this.starts = new Int32Array(slots.length);
     this.ends = new Int32Array(slots.length);
+    this.escapes = new Int32Array(slots.length);
     this.isOdd = new Uint8Array(slots.length);
   }
 
@@ -90,6 +95,7 @@ export class JsonForm {
     else cursor.scalar();
     this.starts[place] = at;
     this.ends[place] = cursor.at;
+    this.escapes[place] = isText ? cursor.escapes : 0;
     this.isOdd[place] = isText && cursor.isOdd ? 1 : 0;
     return true;
   }

@@ -86,7 +86,7 @@ export interface DatasetFormat {
   readonly never_holds?: readonly string[];
   /** Whether rows hold where a pair comes from, with its `pair_id`: making that takes time. */
   readonly holds_provenance?: boolean;
-  /** Whether `row` hands texts on and does not look into them: then they may be `raw`. */
+  /** Whether `row` hands texts on whole and does not look into them: then short ones may stand for them. */
   readonly keeps_texts?: boolean;
   /** The prompt as a row holds it: pairs whose written prompts are equal stay on one side of the split. */
   prompt(pair: ReadPair, options: FormatOptions): unknown;

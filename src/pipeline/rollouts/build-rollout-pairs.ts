@@ -9,7 +9,7 @@ import type { FactOptions } from "../../preferences/rollouts/rollout-facts.ts";
 import type { DatasetFormat } from "../../registry/training.ts";
 import { type CoupleList, type CoupleOptions, chooseCouples } from "./choose-couples.ts";
 import { lineAt } from "./line-of-place.ts";
-import type { PlacedCouple } from "./make-rows.ts";
+import type { PlacedCouple, RowMemory } from "./make-rows.ts";
 import { describeManifest, manifestPath, type RolloutSummary, summaryOf } from "./manifest.ts";
 import { openSources, type SourceFile } from "./open-sources.ts";
 import { NOTHING, type OnRolloutProgress } from "./rollout-progress.ts";
@@ -144,12 +144,15 @@ async function writePairs(
   try {
     await files.open();
     const jobs = jobsOf(couples, table, [start, end], options);
+    // Used again, since the garbage of so much memory would be collected every few rows.
+    const spare: RowMemory[] = [];
     for await (const { job, result } of inOrder(jobs, workers.ahead, (placed) =>
-      workers.rows({ kind: "rows", couples: placed }),
+      workers.rows({ kind: "rows", couples: placed, memory: spare.pop() }),
     )) {
       options.signal?.throwIfAborted();
       if (result.refused !== undefined) throw wouldDropCalls(await whereOf(result.refused, sources), options);
       const pressure = files.add(result);
+      spare.push([result.training.buffer as ArrayBuffer, result.validation.buffer as ArrayBuffer]);
       if (pressure !== undefined) await pressure;
       done += job.length;
       options.onProgress?.({ ...NOTHING, stage: "write", pairs: done, total_pairs: end - start });

@@ -1,10 +1,16 @@
 import { withoutCalls } from "../../datasets/formats/without-calls.ts";
 import { ByteBuffer } from "../../lib/byte-sink.ts";
+import { STANDS_FOR } from "../../lib/form-reader.ts";
 import { type Key, keyOfHex } from "../../lib/key-table.ts";
 import { contentHash, pairId, questionHash, sameContent } from "../../preferences/content.ts";
 import { charactersOf, sideOf } from "../../preferences/rollouts/completion.ts";
 import { firstDivergence } from "../../preferences/rollouts/divergence.ts";
-import { type PlainRollout, WrittenText, writtenRow } from "../../preferences/rollouts/plain-rollout.ts";
+import {
+  charactersWritten,
+  type PlainRollout,
+  type StandingFor,
+  writeRow,
+} from "../../preferences/rollouts/plain-rollout.ts";
 import { type FactOptions, promptOf, taskOf } from "../../preferences/rollouts/rollout-facts.ts";
 import type { Tool } from "../../records/message.ts";
 import type { DatasetFormat, FormatOptions, ReadPair, SkipCounts } from "../../registry/training.ts";
@@ -47,6 +53,9 @@ export const ROW_WIDTH = 12;
 export const IN_VALIDATION = 1;
 export const ANSWER_IN_PROMPT = 2;
 
+/** What the bytes of rows are put into, for training and for validation. Only growing makes new memory. */
+export type RowMemory = [training: ArrayBuffer, validation: ArrayBuffer];
+
 /** Rows of some couples. */
 export interface MadeRows {
   rows: number;
@@ -68,8 +77,8 @@ interface MadePair {
   keys: { question: Key; chosen: Key; rejected: Key };
   characters: { prompt: number; chosen: number; rejected: number };
   lost: readonly string[];
-  /** Whether texts are as they are written in JSON. */
-  isWritten: boolean;
+  /** Of a pair of plain rollouts: what its texts stand for. */
+  texts?: StandingFor;
 }
 
 /** Reads the rollouts of couples again, and makes them into rows. */
@@ -77,9 +86,8 @@ export class RowMaker {
   readonly #options: RowOptions;
   readonly #sources: readonly OpenSource[];
   readonly #lines: RolloutLines;
-  readonly #text = new WrittenText();
-  readonly #training = new ByteBuffer(1 << 20);
-  readonly #validation = new ByteBuffer(1 << 18);
+  readonly #training = new ByteBuffer(0);
+  readonly #validation = new ByteBuffer(0);
 
   constructor(options: RowOptions, sources: readonly OpenSource[]) {
     this.#options = options;
@@ -87,7 +95,8 @@ export class RowMaker {
     this.#lines = new RolloutLines(options, sources);
   }
 
-  make(couples: readonly PlacedCouple[]): MadeRows {
+  /** The rows lie in `memory`, which may be given again when they are no longer needed. */
+  make(couples: readonly PlacedCouple[], memory: RowMemory = newRowMemory()): MadeRows {
     const made: MadeRows = {
       rows: 0,
       facts: new Uint32Array(couples.length * ROW_WIDTH),
@@ -98,12 +107,11 @@ export class RowMaker {
       lost: {},
       refused: undefined,
     };
-    this.#training.clear();
-    this.#validation.clear();
+    this.#training.useMemory(memory[0]);
+    this.#validation.useMemory(memory[1]);
     for (const couple of couples) this.#make(couple, made);
-    // Copies: the next rows are made in the same memory.
-    made.training = new Uint8Array(this.#training.bytes());
-    made.validation = new Uint8Array(this.#validation.bytes());
+    made.training = this.#training.bytes();
+    made.validation = this.#validation.bytes();
     return made;
   }
 
@@ -127,8 +135,11 @@ export class RowMaker {
     }
     for (const name of all) count(made.lost, name);
     const sink = couple.side === "training" ? this.#training : this.#validation;
-    if (pair.isWritten) sink.writeLatin1(`${writtenRow(row)}\n`);
-    else sink.write(`${JSON.stringify(row)}\n`);
+    if (pair.texts === undefined) sink.write(`${JSON.stringify(row)}\n`);
+    else {
+      writeRow(sink, row, pair.texts);
+      sink.write("\n");
+    }
     addFacts(made, pair, couple);
   }
 
@@ -161,7 +172,7 @@ export class RowMaker {
         chosen: charactersOf(chosen),
         rejected: charactersOf(rejected),
       };
-      return { pair, keys: keysOf(said, better.rollout.tools), characters, lost: NOTHING, isWritten: false };
+      return { pair, keys: keysOf(said, better.rollout.tools), characters, lost: NOTHING };
     }
     const chosen = sideOf(better.rollout.completion, completion);
     const rejected = sideOf(worse.rollout.completion, completion);
@@ -170,7 +181,7 @@ export class RowMaker {
     if (typeof rejected === "string") return rejected;
     const lost = chosen.lost === rejected.lost ? chosen.lost : [...new Set([...chosen.lost, ...rejected.lost])];
     const said = { prompt, chosen: chosen.messages, rejected: rejected.messages };
-    return { ...this.#made(couple, better, worse, said, charactersOf(prompt)), lost, isWritten: false };
+    return { ...this.#made(couple, better, worse, said, charactersOf(prompt)), lost };
   }
 
   /** The pair of two plain rollouts, for a format that hands their texts on. */
@@ -180,14 +191,21 @@ export class RowMaker {
     const better = this.#lines.plainAt(couple.chosen);
     const worse = better && this.#lines.plainAt(couple.rejected);
     if (better === undefined || worse === undefined) return undefined;
-    const said = { prompt: better.prompt, chosen: better.completion, rejected: worse.completion };
+    const said = {
+      prompt: [{ ...better.prompt[0], content: ASKED }],
+      chosen: [{ ...better.completion[0], content: BETTER }],
+      rejected: [{ ...worse.completion[0], content: WORSE }],
+    };
+    const texts = new Map([
+      [ASKED, better.asked],
+      [BETTER, better.said],
+      [WORSE, worse.said],
+    ]);
     const found = (rollout: PlainRollout) => ({ row: undefined, rollout });
-    const [{ content }] = better.prompt;
-    this.#text.put(content);
     return {
-      ...this.#made(couple, found(better), found(worse), said, this.#text.characters),
+      ...this.#made(couple, found(better), found(worse), said, charactersWritten(better.asked)),
       lost: NOTHING,
-      isWritten: true,
+      texts,
     };
   }
 
@@ -246,7 +264,17 @@ function keysOf({ prompt, chosen, rejected }: Said, tools: readonly Tool[] | und
   };
 }
 
+function newRowMemory(): RowMemory {
+  return [new ArrayBuffer(1 << 20), new ArrayBuffer(1 << 16)];
+}
+
 const EMPTY = new Uint8Array(0);
+/** What stands for the texts of a pair of plain rollouts. */
+const [ASKED, BETTER, WORSE] = ["asked", "better", "worse"].map((name) => STANDS_FOR + name) as [
+  string,
+  string,
+  string,
+];
 const NOTHING: readonly string[] = [];
 
 function addFacts(made: MadeRows, { pair, keys, characters }: MadePair, couple: PlacedCouple): void {

@@ -9,7 +9,7 @@ export type ReadRow = { row: unknown; rollouts: RolloutRecord[] } | { problem: s
 
 const CARRIAGE_RETURN = 0x0d;
 /** What is remembered of a row is as long as the row. */
-const MAX_PLAIN = 16 << 20;
+export const MAX_PLAIN = 1 << 20;
 
 /** Reads one line of a file of rollouts; `isFirst` may begin with a byte-order mark. */
 export function readRow(line: Buffer, reader: RolloutReader, isFirst: boolean): ReadRow {
@@ -37,8 +37,7 @@ export function parseLine(line: Buffer, isFirst: boolean): { row: unknown } | { 
 /** The plain rollout that a line is; `undefined` when it is another one, or none. */
 export function readPlain(line: Buffer, reader: PlainReader | undefined, isFirst: boolean): PlainRollout | undefined {
   if (reader === undefined || line.length > MAX_PLAIN) return undefined;
-  const bytes = contentOf(line, isFirst);
-  return isUtf8(bytes) ? reader.read(bytes) : undefined;
+  return reader.read(contentOf(line, isFirst));
 }
 
 /** A line without a byte-order mark and a carriage return. */

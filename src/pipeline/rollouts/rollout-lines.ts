@@ -6,7 +6,7 @@ import type { PlainReader, PlainRollout } from "../../preferences/rollouts/plain
 import { type FactOptions, plainReader } from "../../preferences/rollouts/rollout-facts.ts";
 import type { RolloutRecord } from "../../records/rollout.ts";
 import type { RolloutReader } from "../../registry/training.ts";
-import { readPlain, readRow } from "./read-row.ts";
+import { MAX_PLAIN, readPlain, readRow } from "./read-row.ts";
 import type { RolloutPlace } from "./rollout-table.ts";
 
 /** A file of rollouts, open. */
@@ -23,14 +23,27 @@ export interface FoundRollout {
   rollout: RolloutRecord;
 }
 
+/** A line that was read again, in memory of its own, and the plain rollout that it is, if it is one. */
+interface PlainLine {
+  file: number;
+  offset: number;
+  memory: Buffer;
+  rollout: PlainRollout | undefined;
+}
+
+/** So many are remembered. */
+const PLAIN_LINES = 32;
+const EMPTY: Buffer = Buffer.alloc(0);
+
 /** Reads rollouts again where they stand; the last few are remembered. */
 export class RolloutLines {
   readonly #options: FactOptions;
   readonly #sources: readonly OpenSource[];
   readonly #known = new Recent<string, { row: unknown; rollouts: RolloutRecord[] }>();
-  readonly #knownPlain = new Recent<string, PlainRollout>();
+  readonly #plainLines: PlainLine[] = [];
+  #oldest = 0;
   readonly #plain = new Map<RolloutReader, PlainReader | undefined>();
-  #line: Buffer = Buffer.allocUnsafeSlow(1 << 16);
+  #line = EMPTY;
 
   constructor(options: FactOptions, sources: readonly OpenSource[]) {
     this.#options = options;
@@ -49,16 +62,23 @@ export class RolloutLines {
     return { row: known.row, rollout };
   }
 
-  /** The rollout there as it is written, if it is a plain one. */
+  /** The rollout there as it is written, if it is a plain one. It is good as long as one more is read, and no longer. */
   plainAt(place: RolloutPlace): PlainRollout | undefined {
-    const key = `${place.file} ${place.offset}`;
-    const known = this.#knownPlain.get(key);
-    if (known !== undefined) return known;
+    const { file, offset } = place;
+    const known = this.#plainLines.findIndex((line) => line.offset === offset && line.file === file);
+    if (known !== -1) {
+      // The next one must not come into its memory.
+      if (known === this.#oldest) this.#oldest = (known + 1) % PLAIN_LINES;
+      return this.#plainLines[known]?.rollout;
+    }
     const { reader } = this.#sourceOf(place);
     if (!this.#plain.has(reader)) this.#plain.set(reader, plainReader(reader, this.#options));
     const plain = this.#plain.get(reader);
-    const rollout = plain && readPlain(this.#lineAt(place), plain, place.offset === 0);
-    if (rollout !== undefined) this.#knownPlain.add(key, rollout);
+    if (plain === undefined || place.length > MAX_PLAIN) return undefined;
+    const memory = this.#bytesAt(place, this.#plainLines[this.#oldest]?.memory ?? EMPTY);
+    const rollout = readPlain(memory.subarray(0, place.length), plain, offset === 0);
+    this.#plainLines[this.#oldest] = { file, offset, memory, rollout };
+    this.#oldest = (this.#oldest + 1) % PLAIN_LINES;
     return rollout;
   }
 
@@ -74,12 +94,18 @@ export class RolloutLines {
 
   /** The bytes of a line, good until the next one is read. */
   #lineAt(place: RolloutPlace): Buffer {
+    this.#line = this.#bytesAt(place, this.#line);
+    return this.#line.subarray(0, place.length);
+  }
+
+  /** Reads a line into the beginning of this memory, or of more where that is too little. */
+  #bytesAt(place: RolloutPlace, memory: Buffer): Buffer {
     const { offset, length } = place;
-    if (this.#line.length < length) this.#line = Buffer.allocUnsafeSlow(length * 2);
+    const held = memory.length < length ? Buffer.allocUnsafeSlow(length * 2) : memory;
     // Some microseconds each, and this is mostly a thread of its own: waiting for each read would take far longer.
-    const read = readSync(this.#sourceOf(place).file.fd, this.#line, 0, length, offset);
+    const read = readSync(this.#sourceOf(place).file.fd, held, 0, length, offset);
     if (read < length) throw changed(this.nameOf(place));
-    return this.#line.subarray(0, length);
+    return held;
   }
 
   #sourceOf({ file }: RolloutPlace): OpenSource {

@@ -1,15 +1,16 @@
 import { availableParallelism } from "node:os";
+import { setImmediate as turn } from "node:timers/promises";
 import { BUILTIN_FORMATS } from "../../datasets/formats/builtin-formats.ts";
 import { startThread } from "../../lib/thread.ts";
 import { BUILTIN_READERS } from "../../preferences/rollouts/readers/builtin-readers.ts";
-import { type MadeRows, type PlacedCouple, RowMaker, type RowOptions } from "./make-rows.ts";
+import { type MadeRows, type PlacedCouple, RowMaker, type RowMemory, type RowOptions } from "./make-rows.ts";
 import type { OpenSource } from "./rollout-lines.ts";
 import { type Scanned, Scanner } from "./scan.ts";
 
 /** A part of a file to look at, or couples to make into rows. */
 export type RolloutJob =
   | { kind: "scan"; file: number; start: number; end: number; size: number; max_bad: number }
-  | { kind: "rows"; couples: PlacedCouple[] };
+  | { kind: "rows"; couples: PlacedCouple[]; memory: RowMemory | undefined };
 
 /** Does jobs; several at a time, where there are threads. */
 export interface Workers {
@@ -34,7 +35,9 @@ const WORTH_BYTES = 16 << 20;
 /** Each takes some 50 MB; one that writes and hashes follows no more than so many. */
 const MAX_THREADS = 3;
 /** A thread works on one job while the next one is on its way. */
-const JOBS_EACH = 2;
+const JOBS_EACH = 3;
+/** So many more wait for whoever is free first, so that none waits for the slowest. */
+const JOBS_WAITING = 4;
 const LIMITS = { maxYoungGenerationSizeMb: 8 };
 
 /** What does the work on these files: threads where that is worth it and all parts are our own, else this thread. */
@@ -68,7 +71,7 @@ function here(options: RowOptions, sources: readonly WorkSource[]): Workers {
       if (source === undefined) throw new RangeError(`there is no file ${file}`);
       return scanner.scan(source.file, range, source.reader, max_bad);
     },
-    rows: async ({ couples }) => maker.make(couples),
+    rows: async ({ couples, memory }) => maker.make(couples, memory),
     stop: async () => undefined,
   };
 }
@@ -85,38 +88,56 @@ function inThreads(
   const files = sources.map(({ name, path, reader_name }) => ({ name, path, reader_name }));
   const task: RolloutTask = { ...taskOptions(options), files };
   const url = new URL("./worker.js", import.meta.url);
-  const threads = Array.from({ length: count }, () => ({
-    thread: startThread<RolloutJob, Scanned | MadeRows>(url, task, LIMITS),
-    jobs: 0,
-  }));
+  const threads = Array.from({ length: count }, () => startThread<RolloutJob, Scanned | MadeRows>(url, task, LIMITS));
   const local = here(options, sources);
-  let last: Promise<unknown> = Promise.resolve();
-  function doHere<Result>(work: () => Promise<Result>): Promise<Result> {
-    // One after another: they share memory.
-    const done = last.then(work);
-    last = done.catch(() => undefined);
-    return done;
-  }
-  async function inThread(job: RolloutJob, to: (typeof threads)[number]): Promise<Scanned | MadeRows> {
-    to.jobs += 1;
+  const hands: Hand[] = threads.map((thread) => ({ free: JOBS_EACH, run: (job) => thread.run(job, memoryOf(job)) }));
+  // Jobs here do not run beside one another: they share memory. Between two of them the threads are heard.
+  const doHere = async (job: RolloutJob) => {
+    await turn();
+    return job.kind === "scan" ? local.scan(job) : local.rows(job);
+  };
+  hands.push({ free: 1, run: doHere });
+  const give = shared(hands);
+  return {
+    ahead: count * JOBS_EACH + 1 + JOBS_WAITING,
+    scan: (job) => give(job) as Promise<Scanned>,
+    rows: (job) => give(job) as Promise<MadeRows>,
+    stop: () => Promise.all(threads.map((thread) => thread.stop())),
+  };
+}
+
+function memoryOf(job: RolloutJob): RowMemory | [] {
+  return job.kind === "rows" && job.memory !== undefined ? job.memory : [];
+}
+
+/** Who does jobs, and how many more it takes now. */
+interface Hand {
+  free: number;
+  run(job: RolloutJob): Promise<Scanned | MadeRows>;
+}
+
+/** Gives each job to the first hand that is free, in the order in which they come. */
+function shared(hands: readonly Hand[]): (job: RolloutJob) => Promise<Scanned | MadeRows> {
+  const waiting: ((hand: Hand) => void)[] = [];
+  async function runBy(hand: Hand, job: RolloutJob): Promise<Scanned | MadeRows> {
     try {
-      return await to.thread.run(job);
+      return await hand.run(job);
     } finally {
-      to.jobs -= 1;
+      const next = waiting.shift();
+      if (next === undefined) hand.free += 1;
+      else next(hand);
     }
   }
-  function give<Result>(job: RolloutJob, work: () => Promise<Result>): Promise<Result> {
-    const free = threads.reduce((a, b) => (b.jobs < a.jobs ? b : a));
-    const result = free.jobs < JOBS_EACH ? (inThread(job, free) as Promise<Result>) : doHere(work);
+  return (job) => {
+    const first = hands.reduce((a, b) => (b.free > a.free ? b : a));
+    let result: Promise<Scanned | MadeRows>;
+    if (first.free > 0) {
+      first.free -= 1;
+      result = runBy(first, job);
+    } else result = new Promise<Hand>((resolve) => waiting.push(resolve)).then((hand) => runBy(hand, job));
     // A fault is thrown when its turn comes.
     result.catch(() => undefined);
     return result;
-  }
-  return {
-    ahead: count * JOBS_EACH + 1,
-    scan: (job) => give(job, () => local.scan(job)),
-    rows: (job) => give(job, () => local.rows(job)),
-    stop: () => Promise.all(threads.map(({ thread }) => thread.stop())),
   };
 }
 

@@ -37,7 +37,7 @@ async function work(job: RolloutJob): Promise<Scanned | MadeRows> {
   const format = BUILTIN_FORMATS[format_name]?.format;
   if (format === undefined) throw new Error(`a thread knows no format "${format_name}"`);
   maker ??= new RowMaker({ ...options, format }, sources);
-  return maker.make(job.couples);
+  return maker.make(job.couples, job.memory);
 }
 
 serveThread<RolloutJob, Scanned | MadeRows>({

@@ -7,7 +7,7 @@ import type { RolloutReader } from "../../registry/training.ts";
 import { contentOf, questionOf, sameContent, sameTools } from "../content.ts";
 import { type CompletionMode, charactersOf, type NoSide, sideOf } from "./completion.ts";
 import { fieldAt } from "./field-at.ts";
-import { PlainReader, type PlainRollout, WrittenText } from "./plain-rollout.ts";
+import { charactersWritten, PlainReader, type PlainRollout, type WrittenIn } from "./plain-rollout.ts";
 import { type RewardExpression, scoreOf } from "./reward-expression.ts";
 
 /** How a rollout is looked at. */
@@ -41,13 +41,15 @@ export interface RolloutFacts {
 }
 
 const NO_KEY: Key = { hi: 0, lo: 0 };
+/** What stands around a user's text in the JSON of a prompt that is nothing else. */
+const BEFORE = Buffer.from('[{"content":"');
+const AFTER = Buffer.from('","role":"user"}]');
 
 /** Looks at rollouts one after another; remembers the last prompt, which mostly comes again. */
 export class RolloutLooker {
   readonly #options: FactOptions;
-  readonly #text = new WrittenText();
-  /** Of plain rollouts: the prompt as it is written. */
-  #written: { prompt: string; key: Key } | undefined;
+  /** Of plain rollouts: what is hashed of the last prompt. */
+  #asked: { content: Buffer; key: Key } | undefined;
   #question: { prompt: readonly Message[]; tools: readonly Tool[] | undefined; key: Key } | undefined;
   #task: { text: string; key: Key } | undefined;
 
@@ -67,27 +69,32 @@ export class RolloutLooker {
     const score = scoreOf(rollout, row, reward);
     if (score === null) return { ...facts, unusable: "unscored" };
     facts.score = this.#passed(score);
-    facts.content = keyOfHex(sha256(completion === "text" ? side.text : contentOf(side.messages)));
+    facts.content = keyOfHex(sha256(completion === "text" ? asWritten(side.text) : contentOf(side.messages)));
     facts.characters = charactersOf(side.messages);
     return facts;
   }
 
   /** The same of a plain rollout. */
   plainFactsOf(rollout: PlainRollout): RolloutFacts {
-    const [{ content: prompt }] = rollout.prompt;
-    const [{ content: reply }] = rollout.completion;
-    if (this.#written?.prompt !== prompt) {
-      const content = Buffer.from(`[{"content":"${prompt}","role":"user"}]`, "latin1");
-      this.#written = { prompt, key: keyOfHex(sha256(content)) };
-    }
-    const facts = this.#factsOf(rollout, rollout.task, this.#written.key);
+    const { asked, said } = rollout;
+    const facts = this.#factsOf(rollout, rollout.task, this.#askedKey(asked));
     const score = scoreOf(rollout, undefined, undefined);
     if (score === null) return { ...facts, unusable: "unscored" };
-    this.#text.put(reply);
     facts.score = this.#passed(score);
-    facts.content = keyOfHex(sha256(this.#text.bytes));
-    facts.characters = this.#text.characters;
+    facts.content = keyOfHex(sha256(said.bytes.subarray(said.start, said.end)));
+    facts.characters = charactersWritten(said);
     return facts;
+  }
+
+  /** What `#questionKey` gives for a user's message with this text. */
+  #askedKey({ bytes, start, end }: WrittenIn): Key {
+    const last = this.#asked;
+    if (last?.content.length === BEFORE.length + end - start + AFTER.length) {
+      if (bytes.compare(last.content, BEFORE.length, BEFORE.length + end - start, start, end) === 0) return last.key;
+    }
+    const content = Buffer.concat([BEFORE, bytes.subarray(start, end), AFTER]);
+    this.#asked = { content, key: keyOfHex(sha256(content)) };
+    return this.#asked.key;
   }
 
   #factsOf(rollout: RolloutRecord, task: string | undefined, question: Key): RolloutFacts {
@@ -124,6 +131,11 @@ export class RolloutLooker {
     if (this.#task?.text !== text) this.#task = { text, key: keyOfHex(sha256(text)) };
     return this.#task.key;
   }
+}
+
+/** A text as JSON has it, without its quotes: plain rollouts are hashed as they are written. */
+function asWritten(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 /** Who reads plain rollouts, where these tell all that is asked for and their reader knows them. */
