@@ -12,10 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
+const BATCHES = { model_name: "org/model", hyperparameters: { batch_size: 2 } };
 const TRAINERS = {
-  trainer_adapters: {
-    trl: { _type: "trl_trainer_adapter", model_name: "org/model", hyperparameters: { batch_size: 2 } },
-  },
+  trainer_adapters: { trl: { _type: "trl_trainer_adapter", ...BATCHES } },
   finetuning: { output_dir: "trained" },
 };
 
@@ -98,6 +97,18 @@ describe("from the command line", () => {
       commands: { local: expect.stringContaining("accelerate"), slurm: expect.stringContaining("sbatch") },
       refused: { kubernetes: expect.stringContaining("container") },
     });
+  });
+
+  test("of two trainer adapters, neither named, each target takes its own, and collecting takes none", async () => {
+    const config = join(project.dir, "two.yml");
+    const nemo_rl = { _type: "nemo_rl_trainer_adapter", nemo_rl_dir: "/opt/nemo-rl", ...BATCHES };
+    await writeFile(config, JSON.stringify({ base: "config.yml", trainer_adapters: { nemo_rl } }));
+    const pairs = ["--dataset", "pairs.jsonl", "--validation-dataset", "pairs.jsonl"];
+    const launch = (...args: string[]) => project.run("launch", config, ...args, "--json");
+    expect(jsonOf(await launch("--on", "trl", "--gpus", "0", ...pairs))).toMatchObject({ training: 5 });
+    expect(jsonOf(await launch("--on", "nemo-rl", ...pairs))).toMatchObject({ training: 5 });
+    expect(jsonOf(await launch("--on", "collect", "--shards", "2"))).toMatchObject({ files: { length: 2 } });
+    expect(await project.run("collect", config)).toMatchObject({ code: 6 });
   });
 
   test("a job that has died is noticed, with what its scheduler says, and is exit code 5", async () => {

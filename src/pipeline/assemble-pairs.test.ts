@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { silentLogger } from "../lib/log.ts";
 import { DpoTrajBuilderOptions, dpoTrajBuilder } from "../preferences/dpo-traj-builder.ts";
@@ -55,4 +55,55 @@ test("a builder that makes pairs alone is refused for supervised fine-tuning bef
       expect.objectContaining({ code: "sft_rows", where: "trajectory builder pairs_alone", exit_code: 2 }),
     );
   }
+});
+
+describe("several trainer adapters, none of which is named", () => {
+  const HOSTS = { entity_host: "https://e", datastore_host: "https://d", namespace: "n" };
+  const OPTIONS = {
+    nemo_rl_trainer_adapter: { model_name: "org/model", nemo_rl_dir: "/opt/nemo-rl" },
+    trl_trainer_adapter: { model_name: "org/model" },
+    nemo_customizer_trainer_adapter: { ...HOSTS, customization_config: "m@v1" },
+  };
+  type Adapter = readonly [type: keyof typeof OPTIONS, options?: object];
+
+  function rowsFor(adapters: readonly Adapter[], named?: string) {
+    const config: PairConfig = {
+      trajectory_builders: {},
+      trainers: {},
+      trainer_adapters: Object.fromEntries(
+        adapters.map(([type, options], place) => {
+          const name = `a${place}`;
+          const part = { kind: "trainer_adapter" as const, type, name };
+          return [name, componentPart(registry, part, { ...OPTIONS[type], ...options })];
+        }),
+      ),
+      finetuning: named === undefined ? {} : { trainer_adapter: named },
+      split: { validation: 0.2, by: "auto" },
+    };
+    const parts = assemblePairsAlone(config, { builtins, log: silentLogger });
+    const { format_name, use_full_message_history, training_type, dataset_output_dir } = parts;
+    return [format_name, use_full_message_history, training_type, dataset_output_dir];
+  }
+
+  const RL = "nemo_rl_trainer_adapter";
+  const TRL = "trl_trainer_adapter";
+  const NEMO = "nemo_customizer_trainer_adapter";
+  const SFT = { hyperparameters: { training_type: "sft" } };
+
+  test("get the rows that they agree on, else rows of our own", () => {
+    expect(rowsFor([[TRL], [RL]])).toEqual(["pairwright", true, "dpo", null]);
+    expect(rowsFor([[TRL], [NEMO]])).toEqual(["pairwright", true, "dpo", null]);
+    expect(rowsFor([[TRL], [TRL, { max_length: 2048 }]])).toEqual(["trl-conversational", true, "dpo", null]);
+    expect(rowsFor([[NEMO], [NEMO]])).toEqual(["nemo-customizer", false, "dpo", null]);
+    const copied: Adapter = [TRL, { dataset_output_dir: "/d" }];
+    expect(rowsFor([copied, copied])).toEqual(["trl-conversational", true, "dpo", "/d"]);
+    expect(rowsFor([[TRL], [RL]], "a1")).toEqual(["nemo-rl-binary", true, "dpo", null]);
+  });
+
+  test.each<[string, Adapter[]]>([
+    ["pairs and completions", [[NEMO], [NEMO, SFT]]],
+    ["a folder with rows of its own format", [[TRL], [RL, { dataset_output_dir: "/d" }]]],
+  ])("are refused where they want what cannot be both: %s", (_, adapters) => {
+    expect(() => rowsFor(adapters)).toThrow(expect.objectContaining({ code: "ambiguous", where: "trainer_adapters" }));
+  });
 });
