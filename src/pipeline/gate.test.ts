@@ -52,6 +52,13 @@ test("a model that answers as before is not better, and no number of examples wo
   expect(judge(scores(10, 10, 50), CRITERIA, 0)).toMatchObject({ promoted: "inconclusive", examples_to_decide: null });
 });
 
+test("a single example that is worse may be chance: the interval ends at zero, and holds it", () => {
+  const verdict = judge(scores(0, 1, 10), { ...CRITERIA, min_n: 1 }, 0);
+  expect(verdict).toMatchObject({ promoted: "inconclusive", n: 11, interval: { high: 0 } });
+  expect(verdict.interval?.low).toBeLessThan(0);
+  expect(verdict.examples_to_decide).toBeGreaterThan(11);
+});
+
 test("what has no score is in no figure, and is counted", () => {
   const some: PairedScore[] = [...scores(30, 0, 0), { before: null, after: 1 }];
   expect(judge(some, CRITERIA, 0)).toMatchObject({ promoted: true, n: 30, unscored: 1, lost: 0, difference: 1 });

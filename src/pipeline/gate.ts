@@ -37,8 +37,8 @@ export interface GateVerdict {
 
 /**
  * Whether the trained model is better, by the same examples before and after: yes when the whole interval of the mean
- * difference (bootstrap over examples, seeded) is above zero and reaches `min_gain`, no when all of it is below, else
- * inconclusive.
+ * difference (bootstrap over examples, seeded) is above zero and reaches `min_gain`, no when all of it is below or nothing
+ * differs, else inconclusive.
  */
 export function judge(scores: readonly PairedScore[], criteria: GateCriteria, seed: number): GateVerdict {
   const { min_gain, confidence } = criteria;
@@ -59,7 +59,8 @@ export function judge(scores: readonly PairedScore[], criteria: GateCriteria, se
   const undecided = (examples_to_decide: number | null, reason: string): GateVerdict => ({
     ...{ promoted: "inconclusive", ...figures, examples_to_decide, reason },
   });
-  if (n < least) return undecided(least, `${n} examples are fewer than the ${least} that a verdict needs`);
+  const few = n === 1 ? "1 example is" : `${n} examples are`;
+  if (n < least) return undecided(least, `${few} fewer than the ${least} that a verdict needs`);
   const decided = { ...figures, examples_to_decide: null };
   const range = `${rounded(interval.low)} to ${rounded(interval.high)} at ${confidence * 100} %`;
   if (interval.low > 0 && interval.low >= min_gain) {
@@ -67,7 +68,9 @@ export function judge(scores: readonly PairedScore[], criteria: GateCriteria, se
     return { promoted: true, ...decided, reason: `the gain is ${rounded(difference)} (${range})` };
   }
   const asked = min_gain > 0 ? `the gain of ${min_gain} that is asked for` : "a gain";
-  if (interval.high < min_gain || interval.high <= 0) {
+  // No difference in any example is none; one that ends at zero holds it, as a single worse example among many does.
+  const is_none = interval.low === 0 && interval.high === 0;
+  if (is_none || interval.high < Math.max(0, min_gain)) {
     return {
       promoted: false,
       ...decided,
