@@ -22,8 +22,9 @@ interface Measured {
   run_dir: string;
 }
 
-async function seedOf(dir: string, measured: Measured | undefined): Promise<number> {
-  return JSON.parse(await readFile(join(dir, measured?.run_dir ?? "", "manifest.json"), "utf8")).seed;
+async function seedOf(dir: string, measured: Measured | undefined): Promise<number | undefined> {
+  if (measured === undefined) return undefined;
+  return JSON.parse(await readFile(join(dir, measured.run_dir, "manifest.json"), "utf8")).seed;
 }
 
 /** What came of a finetune, or of the command that went on with it; the names of the deployments that were made and of those deleted, in order. */
@@ -31,12 +32,13 @@ async function finetuned(gate: Record<string, unknown>, flags: readonly string[]
   const made: string[] = [];
   const gone: string[] = [];
   const name = ({ path }: Received) => path.split("?")[0]?.split("/").at(-1) ?? "";
+  const fails = then !== undefined && !flags.includes("--no-wait");
   const stub = await startStub({
     ...WELL,
-    // Where it is to go on, it fails first.
+    // Where it is to go on, it fails first, if it is waited for.
     "GET /v1/customization/jobs/*/status": (_, times) => ({
       status: 200,
-      body: { status: then !== undefined && times === 1 ? "failed" : "completed", percentage_done: 100 },
+      body: { status: fails && times === 1 ? "failed" : "completed", percentage_done: 100 },
     }),
     "POST /v1/deployment/model-deployments": ({ text }) => {
       made.push(JSON.parse(text).name);
@@ -73,7 +75,7 @@ async function finetuned(gate: Record<string, unknown>, flags: readonly string[]
       ended,
     );
     const seeds = await Promise.all([result.before, result.after].map((one) => seedOf(project.dir, one)));
-    return { made, gone, code: ended.code, result, seeds };
+    return { made, gone, first: first.code, code: ended.code, result, seeds };
   } finally {
     await stub.stop();
   }
@@ -112,4 +114,16 @@ test("best_of_n: false leaves the workflow's own choice out", async () => {
 test("what was measured with another seed before the command was broken off is measured anew", async () => {
   trained = 999;
   expect(await finetuned({}, [], ["--resume", "--seed", "7"])).toMatchObject({ code: 0, seeds: [7, 7] });
+});
+
+test("without waiting there is no verdict to fail a gate; who goes on gets it", async () => {
+  trained = 1;
+  const ended = await finetuned({ gate: { metric: "quality" } }, ["--gate", "--no-wait"], ["--resume"]);
+  expect(ended).toMatchObject({ first: 0, code: 100, result: { promoted: false } });
+});
+
+test("a metric that the evaluator does not give is told before anything is trained", async () => {
+  const { made, code, result } = await finetuned({ gate: { metric: "quality.tone" } });
+  expect({ made, code }).toEqual({ made: [], code: 2 });
+  expect(result).toMatchObject({ error: { code: "no_metric", what: expect.stringContaining('"quality.tone"') } });
 });

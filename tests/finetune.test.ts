@@ -360,6 +360,10 @@ test("killed in the second of three runs of the data set, it ends with the same 
 test.each([
   [{ enabled: false }, [], "finetuning_disabled"],
   [{}, ["--shard", "1/2"], "not_supported"],
+  // What is not deployed cannot be measured.
+  [{}, ["--gate"], "not_measurable"],
+  [{ gate: { min_gain: 0.1 } }, [], "not_measurable"],
+  [{ enabled: true, rounds: { count: 2 } }, [], "rounds_need_measuring"],
   [{}, ["--validation_dataset", "missing.jsonl"], "no_such_file"],
 ])("finetuning %o with %o is refused by name before anything is spent", async (finetuning, args, code) => {
   await using stub = await services();

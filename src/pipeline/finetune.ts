@@ -4,6 +4,7 @@ import type { HeldOutRule } from "../config/schema.ts";
 import { EXIT, PairwrightError } from "../lib/errors.ts";
 import { type Lock, takeLock } from "../lib/lock.ts";
 import { type CollectResult, collectInto } from "./collect.ts";
+import { counted } from "./describe-result.ts";
 import { completedAt } from "./evaluate.ts";
 import { type CollectionEntry, recordRun } from "./finetune/collection-history.ts";
 import { chooseHeldOut, type HeldOut } from "./finetune/held-out.ts";
@@ -17,6 +18,8 @@ import {
   planOf,
   refuseLateGate,
   refuseOtherPlan,
+  refuseUndeployed,
+  refuseUnknownMetric,
   writtenPlan,
 } from "./finetune/measuring.ts";
 import { promoteIfBetter } from "./finetune/promote.ts";
@@ -73,6 +76,7 @@ export async function finetuneLocked(parts: Parts, options: FinetuneOptions): Pr
 type Timed = FinetuneOptions & { times: StageTimes; began: number };
 
 async function collectAndTrain(parts: Parts, options: Timed): Promise<FinetuneResult> {
+  refuseUndeployed(options.measuring?.gate ?? "off", options.training);
   const held = await chooseHeldOut(parts.examples(), options.held_out);
   const plan = options.measuring && (await planOf(parts, held, options.measuring));
   const started = await trainingUnderWay(parts.output_dir, options);
@@ -100,7 +104,7 @@ async function begin(parts: Parts, held: HeldOut, plan: Plan | undefined, option
   const { training, log, now, times } = options;
   const { num_runs, continue_on_collection_error } = training.collection;
   const history = { builder: parts.pairs.builder, num_runs, now, log };
-  if (held.count > 0) log.info(`${held.count} examples are held out: nothing is collected from them`);
+  if (held.count > 0) log.info(`${counted(held.count, "example")} held out: nothing is collected there`);
   if (num_runs > 1) log.info(`collecting in ${num_runs} runs of the data set`);
   const began = now();
   const { folder, result } = await collectInto(withoutHeldOut(parts, held), {
@@ -143,6 +147,7 @@ async function trainAndMeasure(
   const measure = { ...options, plan, measuring };
   const before = options.before ?? (await measureIn(folder, "before", null, measure));
   if (before === undefined) return { ...result, stopped: "drained" };
+  refuseUnknownMetric(plan, before);
   const trained = await trainIn(folder, result, { ...training, measures: true });
   const { job } = trained;
   if (trained.fault || trained.stopped || !job?.model) return { ...trained, before };

@@ -73,7 +73,9 @@ export const run: CommandRun = async (input) => {
       exitCode({ pairs, verdict, gate }) {
         const fault = pairs && faultOfPairs(pairs);
         if (fault) return fault.exit_code;
-        const decides = gate === "exit" || input.flags.gate === true;
+        // Without waiting there is no model to judge yet: `--resume` gives the verdict.
+        const waits = input.flags.wait !== false && training?.wait_for_completion !== false;
+        const decides = waits && (gate === "exit" || input.flags.gate === true);
         return decides && verdict?.promoted !== true ? EXIT.gate_failed : EXIT.ok;
       },
     });

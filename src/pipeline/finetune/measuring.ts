@@ -5,6 +5,7 @@ import { writeFileWhole } from "../../lib/files.ts";
 import { sha256 } from "../../lib/hash.ts";
 import type { Gate, RunManifest } from "../../records/manifest.ts";
 import type { Example } from "../../registry/workflow.ts";
+import type { TrainingParts } from "../assemble-training.ts";
 import type { GateCriteria, GateVerdict } from "../gate.ts";
 import { compare, type JudgingPlan } from "../measure/compare.ts";
 import { type MetricName, metricName } from "../measure/example-scores.ts";
@@ -156,6 +157,29 @@ export function refuseLateGate({ dir, manifest }: Pick<RunFolder, "dir" | "manif
     what: "this run was begun without a gate: its model is deployed under the configured name as soon as it is trained",
     fix: "leave --gate and finetuning.gate out to go on with it, or start a new run without --resume",
   });
+}
+
+/** Before anything is spent. A model that is not deployed answers nobody: the gate would never pass. */
+export function refuseUndeployed(gate: Gate, { trainer_adapter, backend }: TrainingParts): void {
+  if (gate === "off" || backend.deploy_on_completion) return;
+  throw usageError({
+    code: "not_measurable",
+    where: `trainer_adapters.${trainer_adapter}.deploy_on_completion`,
+    what: "a model that is not deployed cannot be measured, and the gate would never pass",
+    fix: "set deploy_on_completion: true, or leave --gate and finetuning.gate out",
+  });
+}
+
+/** Once the old model was measured, the names of an evaluator's metrics are known, and nothing is trained yet. Errors: `no_metric`. */
+export function refuseUnknownMetric(
+  { metric: name }: Pick<Plan, "metric">,
+  { scores }: Pick<Measurement, "scores">,
+): void {
+  const { evaluator, metric } = metricName(name, Object.keys(scores)) ?? {};
+  const summary = evaluator === undefined ? undefined : scores[evaluator];
+  // Where nothing was scored, nothing is known.
+  if (!metric || !summary || summary.n === 0 || Object.hasOwn(summary.metrics, metric)) return;
+  throw noMetric(name, [evaluator ?? "", ...Object.keys(summary.metrics).map((one) => `${evaluator}.${one}`)]);
 }
 
 function noMetric(metric: string | undefined, names: readonly string[]) {
