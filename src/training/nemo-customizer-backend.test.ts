@@ -469,3 +469,22 @@ test.each([
   });
   expect(await made.deployment("d", signal)).toMatchObject({ name: "ns/d", status: expected });
 });
+
+test("a deployment that somebody deleted is told, and can be had again", async () => {
+  const { backend: made, signal } = await backend({
+    "GET /v1/deployment/model-deployments/*/*": { status: 404, body: { detail: "not found" } },
+  });
+  const error = await errorOf(made.deployment("d", signal));
+  expect(error).toMatchObject({ code: "deployment_gone", exit_code: 5, fix: expect.stringContaining("--resume") });
+  expect(error.message).toContain("deployment ns/d");
+});
+
+test.each([
+  ["refuses", { status: 422, body: { detail: "name: too long" } }, "platform_refused", 2, "name: too long"],
+  ["answers with a web page", { status: 200, body: "<html>" }, "platform_odd_answer", 6, "POST http"],
+] as const)("a job's service that %s is told apart", async (_name, reply, code, exit_code, says) => {
+  const at = code === "platform_refused" ? "POST /v1/datasets" : "POST /v1/customization/jobs";
+  const error = await errorOf((await backend({ [at]: reply })).submit());
+  expect(error).toMatchObject({ code, exit_code });
+  expect(error.message).toContain(says);
+});

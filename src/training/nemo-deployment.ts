@@ -65,7 +65,7 @@ export async function readDeployment(
       code: "deployment_gone",
       where: `deployment ${namespace}/${name}`,
       what: "it is not there any more",
-      fix: "somebody deleted it; deploy the model again by hand, or train again",
+      fix: "somebody deleted it; --resume deploys the model again",
       exit_code: EXIT.training_failed,
     });
   }

@@ -168,6 +168,16 @@ test("a deployment that fails, or cannot be asked, is told apart; both can be go
   expect((await silent.run()).record.deployment).toMatchObject({ status: "ready" });
 });
 
+test("a deployment that somebody deleted while it was waited for is made anew by whoever goes on", async () => {
+  const gone = new PairwrightError({ code: "deployment_gone", what: "not there", exit_code: EXIT.training_failed });
+  const { run, calls } = await place({ deploy_on_completion: true, deployments: ["unready", gone, "ready"] });
+  const first = await run();
+  expect(first.error).toMatchObject({ code: "deployment_gone", exit_code: EXIT.training_failed });
+  expect(first.record.deployment).toMatchObject({ status: "failed" });
+  expect((await run()).record.deployment).toMatchObject({ status: "ready" });
+  expect(calls.filter((call) => call.startsWith("deploy "))).toHaveLength(2);
+});
+
 test("without a row to train on nothing is submitted", async () => {
   const { run, calls } = await place({}, { ...nothing, rows: 0 });
   expect((await run()).error).toMatchObject({ code: "no_training_rows", exit_code: EXIT.no_pairs });
