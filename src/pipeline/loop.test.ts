@@ -6,7 +6,7 @@ import type { Rounds } from "../config/schema.ts";
 import type { RunManifest } from "../records/manifest.ts";
 import type { FinetuneResult } from "./finetune/run-job.ts";
 import { finishedRound } from "./loop/finished-round.ts";
-import { NO_ROUNDS, type RoundRecord, writeLoop } from "./loop/loop-record.ts";
+import { NO_ROUNDS, type RoundRecord, readLoop, writeLoop } from "./loop/loop-record.ts";
 import { isCutShort, roundUnderWay, whyEnded } from "./loop.ts";
 import { createRunFolder } from "./run-folder.ts";
 
@@ -94,6 +94,25 @@ test("a goal ends the rounds when as many as were asked for have reached it, one
   expect(ended([false, true, true])).toBe("the goal is reached: score of at least 1, in 2 rounds one after the other");
   expect(ended([true], { goal: { ...goal, in_a_row: 1 } })).toBe("the goal is reached: score of at least 1");
   expect(ended([true, true], { goal: undefined })).toBe(null);
+});
+
+test("a round that leaves no pairs is success where the goal is reached, and is told apart where it is not", () => {
+  const ended = (reached: boolean, goal?: object) => {
+    const rounds = [{ round: 1, model: "m", reached } as RoundRecord, { round: 2, model: null } as RoundRecord];
+    const champion = { round: 1, model: "m", score: 1 };
+    const result = { pairs: { skipped: { equal_scores: 9 } } } as unknown as FinetuneResult;
+    return whyEnded({ ...NO_ROUNDS, champion, rounds }, result, { goal } as Rounds);
+  };
+  const goal = { metric: "score", at_least: 1, in_a_row: 5 };
+  const none = "no pairs are left (equal_scores 9)";
+  expect(ended(true, goal)).toBe(`the model is consistent, and the goal is reached: score of at least 1; ${none}`);
+  expect(ended(false, goal)).toBe(`${none}, and the goal is not reached: score of at least 1`);
+  expect(ended(false)).toBe(none);
+});
+
+test("a record of rounds that cannot be read is an error of use, not a new beginning", async () => {
+  await writeFile(join(output_dir, "loop.json"), '{"rounds": [');
+  await expect(readLoop(output_dir)).rejects.toMatchObject({ code: "bad_loop_file", exit_code: 2 });
 });
 
 test("rounds end, where they are told to, when chosen replies have become less likely than the reference finds them", () => {

@@ -197,7 +197,14 @@ export function whyEnded(
   if (newest === undefined) return null;
   if (newest.model === null) {
     const reasons = Object.entries(pairs?.skipped ?? {}).map(([reason, n]) => `${reason} ${n}`);
-    return `no pairs are left (${reasons.join(", ") || "there were no candidates"})`;
+    const none = `no pairs are left (${reasons.join(", ") || "there were no candidates"})`;
+    if (rounds.goal === undefined) return none;
+    // The newest model was not measured: what it is worth is known of the champion.
+    const reached = done.some(({ round, reached }) => reached && round === champion?.round);
+    const { metric, at_least } = rounds.goal;
+    return reached
+      ? `the model is consistent, and the goal is reached: ${metric} of at least ${at_least}; ${none}`
+      : `${none}, and the goal is not reached: ${metric} of at least ${at_least}`;
   }
   const { goal, patience } = rounds;
   if (goal && done.length >= goal.in_a_row && done.slice(-goal.in_a_row).every(({ reached }) => reached)) {
