@@ -134,6 +134,23 @@ describe("from the command line", () => {
     });
   });
 
+  test("what a launch has started here ends when the launch is killed, and --watch says that it is gone", async () => {
+    const [sleeper, pids] = [join(project.dir, "sleeper"), join(project.dir, "pids")];
+    await writeFile(sleeper, `#!/bin/sh\nsleep 300 & echo $$ $! > '${pids}'; wait\n`, { mode: 0o755 });
+    const launch = ["launch", "config.yml", "--on", "trl", "-o", "trainer_adapters.trl.python", sleeper];
+    const pairs = ["--gpus", "0", "--dataset", "pairs.jsonl", "--validation-dataset", "pairs.jsonl"];
+    const { child, ended } = project.start(...launch, ...pairs, "--submit", "local");
+    const started = async () => (await readFile(pids, "utf8").catch(() => "")).split(/\s/).filter(Boolean).map(Number);
+    await expect.poll(started, { timeout: 20_000 }).toHaveLength(2);
+    const [trainer = 0, its_child = 0] = await started();
+    expect([trainer, its_child].filter(isAlive)).toHaveLength(2);
+    child.kill("SIGKILL");
+    await ended;
+    await expect.poll(() => [trainer, its_child].filter(isAlive), { timeout: 9_000 }).toEqual([]);
+    const seen = await project.run(...launch, "--watch", "--json");
+    expect(jsonOf(seen)).toMatchObject({ job_state: { state: "failed", said: expect.stringContaining("is gone") } });
+  });
+
   test.each([
     ["a secret", ["--on", "collect", "--shards", "2", "-o", "llms.model.api_key", "sk-1"], "secret_in_script"],
     ["a flag of the other kind", ["--on", "trl", "--shards", "2"], "usage"],
@@ -144,3 +161,11 @@ describe("from the command line", () => {
     expect(ended.stderr).not.toContain("sk-1");
   });
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

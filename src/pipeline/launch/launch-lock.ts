@@ -15,7 +15,10 @@ export async function localStanding(dir: string): Promise<JobStanding | undefine
   if (!(await exists(path))) return undefined;
   try {
     await refuseWhileLocked(path);
-    return { state: "failed", said: "the process that ran it on this machine is gone; what it had started may go on" };
+    return {
+      state: "failed",
+      said: "the process that ran it on this machine is gone, and what it had started with it",
+    };
   } catch (error) {
     if (!PairwrightError.is(error) || error.code !== "locked") throw error;
     return { state: "running", said: error.what.replace(/;.*/, "") };

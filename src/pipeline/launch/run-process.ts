@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { codeOf } from "../../lib/errors.ts";
+import { endGroupAfterUs } from "./lifeline.ts";
 
 export interface ProcessOptions {
   argv: readonly string[];
@@ -28,7 +29,7 @@ const PATIENCE_MS = 10_000;
 
 /**
  * Runs a program to its end in a process group of its own, so that Ctrl-C reaches this process alone, which passes it
- * on. Throws when the program cannot be started. Nothing of it outlives this process.
+ * on. Throws when the program cannot be started. Nothing of it outlives this process, not even where this is killed.
  */
 export async function runProcess(options: ProcessOptions): Promise<ProcessEnd> {
   const { argv, cwd, env, log, drain, stop, onLine } = options;
@@ -38,6 +39,7 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessEnd> {
     ...{ cwd, env: env as NodeJS.ProcessEnv, detached: true },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  using _lifeline = child.pid === undefined ? undefined : endGroupAfterUs(child.pid);
   /** To the whole group, which may outlive its first process. */
   const send = (signal: NodeJS.Signals) => {
     try {
