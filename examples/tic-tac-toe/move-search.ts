@@ -78,7 +78,10 @@ function isReply(value: unknown): value is Sampled | Sampled[] {
   return isSampled(value) || (Array.isArray(value) && value.every(isSampled));
 }
 
+/** What a sample has of its own: a reply in one of its forms, or what was thrown in its place. */
+const FORMS = ["text", "messages", "message", "error"];
+
 function isSampled(value: unknown): value is Sampled {
   if (typeof value === "string") return true;
-  return typeof value === "object" && value !== null && ("text" in value || "messages" in value || "message" in value);
+  return typeof value === "object" && value !== null && FORMS.some((form) => form in value);
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { BuildArguments, ChatModel, ChatOptions, Completion, Message, RunRecord } from "pairwright";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { PairwrightError } from "../../src/lib/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { createRegistry, type Kind } from "../../src/registry/registry.ts";
 import { bestOfNSelection } from "../../src/ttc/select/best-of-n-selection.ts";
@@ -218,6 +219,23 @@ test("one failing call costs one candidate, not the game", async () => {
   const failed = candidatesOf(run).filter(({ data }) => data.output === null);
   expect(failed).toHaveLength(1);
   expect(failed[0]).toMatchObject({ data: { score: null }, metadata: { move: null, raw_llm_response: "" } });
+});
+
+test("a call that fails at the second try keeps the bad reply of the first", async () => {
+  const run = await playExample(FROM_EMPTY, (messages) => {
+    if (messages.length > 2) throw new Error("the line is dead");
+    return "what?";
+  });
+  const outputs = candidatesOf(run).map(({ data }) => data.output);
+  expect(outputs.filter((output) => output === "what?")).toHaveLength(3);
+  expect(outputs.filter((output) => output === null)).toHaveLength(3);
+});
+
+test("a model that nobody serves fails the game by what the model's server did", async () => {
+  const run = await playExample(FROM_EMPTY, () => {
+    throw new PairwrightError({ code: "llm_unreachable", what: "no connection" });
+  });
+  expect(run).toMatchObject({ status: "failed", error: { cause: "llm_unreachable" } });
 });
 
 test("the same seed plays the same game with the same candidates, another seed another", async () => {
