@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -11,9 +12,15 @@ import { makeProject } from "./support/project.ts";
 /** What the trained model guesses, whatever it is asked. */
 let trained = 0;
 let model: ModelServer;
+/** Called before the first reply of a finetune. */
+let onFirst: (() => void) | undefined;
 beforeAll(async () => {
   model = await startModelServer({
-    reply: (request) => (request.model === "test-model" ? guessReply(request) : `${trained} is what I guess`),
+    reply(request) {
+      onFirst?.();
+      onFirst = undefined;
+      return request.model === "test-model" ? guessReply(request) : `${trained} is what I guess`;
+    },
   });
 });
 afterAll(() => model.close());
@@ -67,6 +74,11 @@ async function finetuned(gate: Record<string, unknown>, flags: readonly string[]
       finetuning: { enabled: true, output_dir: "out", held_out: 0.5, ...gate },
     },
   });
+  let first_plan: unknown;
+  onFirst = () => {
+    const manifest = readFileSync(join(project.out, "latest", "manifest.json"), "utf8");
+    first_plan = JSON.parse(manifest).plan;
+  };
   try {
     const run = (more: readonly string[]) => project.run("finetune", "config.yml", "--json", ...more);
     const first = await run(flags);
@@ -75,7 +87,7 @@ async function finetuned(gate: Record<string, unknown>, flags: readonly string[]
       ended,
     );
     const seeds = await Promise.all([result.before, result.after].map((one) => seedOf(project.dir, one)));
-    return { made, gone, first: first.code, code: ended.code, result, seeds };
+    return { made, gone, first: first.code, code: ended.code, result, seeds, first_plan };
   } finally {
     await stub.stop();
   }
@@ -84,6 +96,11 @@ async function finetuned(gate: Record<string, unknown>, flags: readonly string[]
 test("with a gate, what is deployed under the configured name stays until a model is better", async () => {
   trained = 1;
   const worse = await finetuned({ gate: { metric: "quality" } }, ["--gate"]);
+  // Settled before the first call to the model.
+  expect(worse.first_plan).toMatchObject({
+    ...{ metric: "quality", gate: "exit", criteria: { min_gain: 0, confidence: 0.95, min_n: 1 } },
+    held_out: { examples: 6, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+  });
   expect(worse).toMatchObject({ code: 100, result: { promoted: false } });
   expect(worse.made).toEqual([expect.stringContaining("nat-dpo-")]);
   expect(worse.gone).toEqual(worse.made);
@@ -122,8 +139,12 @@ test("without waiting there is no verdict to fail a gate; who goes on gets it", 
   expect(ended).toMatchObject({ first: 0, code: 100, result: { promoted: false } });
 });
 
-test("a metric that the evaluator does not give is told before anything is trained", async () => {
-  const { made, code, result } = await finetuned({ gate: { metric: "quality.tone" } });
+test.each([
+  [{ gate: { metric: "quality.tone" } }, "finetuning.gate.metric", '"quality.tone"'],
+  [{ rounds: { count: 2, goal: { metric: "quality.tone", at_least: 1 } } }, "finetuning.rounds.goal.metric", "tone"],
+  [{ rounds: { count: 2, guard: { metric: "nobody", at_least: 1 } } }, "finetuning.rounds.guard.metric", "nobody"],
+])("a figure that no evaluator gives is told before anything is trained: %o", async (finetuning, where, says) => {
+  const { made, code, result } = await finetuned(finetuning);
   expect({ made, code }).toEqual({ made: [], code: 2 });
-  expect(result).toMatchObject({ error: { code: "no_metric", what: expect.stringContaining('"quality.tone"') } });
+  expect(result).toMatchObject({ error: { code: "no_metric", where, what: expect.stringContaining(says) } });
 });

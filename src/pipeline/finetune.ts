@@ -19,7 +19,7 @@ import {
   refuseLateGate,
   refuseOtherPlan,
   refuseUndeployed,
-  refuseUnknownMetric,
+  refuseUnknownMetrics,
   writtenPlan,
 } from "./finetune/measuring.ts";
 import { promoteIfBetter } from "./finetune/promote.ts";
@@ -147,7 +147,7 @@ async function trainAndMeasure(
   const measure = { ...options, plan, measuring };
   const before = options.before ?? (await measureIn(folder, "before", null, measure));
   if (before === undefined) return { ...result, stopped: "drained" };
-  refuseUnknownMetric(plan, before);
+  refuseUnknownMetrics(plan, measuring, before);
   const trained = await trainIn(folder, result, { ...training, measures: true });
   const { job } = trained;
   if (trained.fault || trained.stopped || !job?.model) return { ...trained, before };

@@ -4,7 +4,7 @@ import { hash31 } from "../lib/hash.ts";
 import type { Logger } from "../lib/log.ts";
 import type { TrainingParts } from "./assemble-training.ts";
 import { chooseHeldOut } from "./finetune/held-out.ts";
-import { type Measuring, planOf, refuseOtherPlan } from "./finetune/measuring.ts";
+import { type Measuring, type NamedMetric, planOf, refuseOtherPlan } from "./finetune/measuring.ts";
 import type { FinetuneResult } from "./finetune/run-job.ts";
 import { type FinetuneOptions, finetuneLocked, lockOutput } from "./finetune.ts";
 import { curriculumAt } from "./loop/curriculum.ts";
@@ -136,13 +136,19 @@ async function playRound(round: number, record: LoopRecord, options: LoopOptions
       curriculum: curriculumAt(round, options.curriculum_learning),
       // Other games each round; what is measured on stays the same.
       seed: round === 1 ? seed : hash31("round", seed, round),
-      measuring: { ...measuring, model: latest ?? measuring.model },
+      measuring: { ...measuring, also: lookedAt(rounds), model: latest ?? measuring.model },
       before: record.newest ?? undefined,
       replay: rounds.replay ? earlier : undefined,
     });
   } finally {
     await close();
   }
+}
+
+function lookedAt({ goal, guard }: Rounds): NamedMetric[] {
+  return Object.entries({ goal, guard }).flatMap(([name, level]) =>
+    level === undefined ? [] : [{ where: `finetuning.rounds.${name}.metric`, metric: level.metric }],
+  );
 }
 
 function added(record: LoopRecord, round: number, result: FinetuneResult, options: LoopOptions): LoopRecord {

@@ -22,6 +22,8 @@ export interface Measuring {
   model: string;
   /** `evaluator`, or `evaluator.metric`; the first evaluator's score unless told. */
   metric?: string | undefined;
+  /** Further figures that are looked at, by rounds. */
+  also?: readonly NamedMetric[];
   criteria: GateCriteria;
   gate: Gate;
   /** Whether it is measured on a data set of its own; else on what is held out. */
@@ -52,7 +54,10 @@ export interface Plan extends JudgingPlan {
 export async function planOf(parts: Parts, held: HeldOut, measuring: Measuring): Promise<Plan> {
   const names = Object.keys(parts.evaluators);
   const metric = measuring.metric ?? names[0];
-  if (metric === undefined || metricName(metric, names) === undefined) throw noMetric(metric, names);
+  if (metric === undefined) throw noEvaluator();
+  for (const named of [judgedBy(metric), ...(measuring.also ?? [])]) {
+    if (metricName(named.metric, names) === undefined) throw noMetric(named, names);
+  }
   const { llm, criteria, gate } = measuring;
   const plan = { metric, criteria, llm, gate };
   if (measuring.own_dataset) {
@@ -170,26 +175,49 @@ export function refuseUndeployed(gate: Gate, { trainer_adapter, backend }: Train
   });
 }
 
-/** Once the old model was measured, the names of an evaluator's metrics are known, and nothing is trained yet. Errors: `no_metric`. */
-export function refuseUnknownMetric(
-  { metric: name }: Pick<Plan, "metric">,
-  { scores }: Pick<Measurement, "scores">,
-): void {
-  const { evaluator, metric } = metricName(name, Object.keys(scores)) ?? {};
-  const summary = evaluator === undefined ? undefined : scores[evaluator];
-  // Where nothing was scored, nothing is known.
-  if (!metric || !summary || summary.n === 0 || Object.hasOwn(summary.metrics, metric)) return;
-  throw noMetric(name, [evaluator ?? "", ...Object.keys(summary.metrics).map((one) => `${evaluator}.${one}`)]);
+/** A figure that a setting names. */
+export interface NamedMetric {
+  /** The setting. */
+  where: string;
+  /** `evaluator`, or `evaluator.metric`. */
+  metric: string;
 }
 
-function noMetric(metric: string | undefined, names: readonly string[]) {
+const judgedBy = (metric: string): NamedMetric => ({ where: "finetuning.gate.metric", metric });
+
+/**
+ * Once a model was measured, the names of an evaluator's metrics are known: what the gate and the rounds ask for must be
+ * among them before anything is trained. Errors: `no_metric`.
+ */
+export function refuseUnknownMetrics(
+  { metric }: Pick<Plan, "metric">,
+  { also = [] }: Pick<Measuring, "also">,
+  { scores }: Pick<Measurement, "scores">,
+): void {
+  for (const named of [judgedBy(metric), ...also]) {
+    const of = metricName(named.metric, Object.keys(scores));
+    const summary = of && scores[of.evaluator];
+    // Where nothing was scored, nothing is known.
+    if (!of?.metric || !summary || summary.n === 0 || Object.hasOwn(summary.metrics, of.metric)) continue;
+    const there = Object.keys(summary.metrics).map((one) => `${of.evaluator}.${one}`);
+    throw noMetric(named, [of.evaluator, ...there]);
+  }
+}
+
+function noMetric({ where, metric }: NamedMetric, names: readonly string[]) {
+  return usageError({
+    code: "no_metric",
+    where,
+    what: `"${metric}" is no evaluator, nor a metric of one; there are ${names.join(", ")}`,
+    fix: "name an evaluator of eval.evaluators, or evaluator.metric",
+  });
+}
+
+function noEvaluator() {
   return usageError({
     code: "no_metric",
     where: "finetuning.gate.metric",
-    what:
-      metric === undefined
-        ? "there is no evaluator to judge the trained model by"
-        : `"${metric}" is no evaluator, nor a metric of one; there are ${names.join(", ")}`,
+    what: "there is no evaluator to judge the trained model by",
     fix: "name an evaluator of eval.evaluators, or evaluator.metric",
   });
 }
