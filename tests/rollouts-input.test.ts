@@ -330,4 +330,19 @@ test("a call of a tool that would be dropped is named by its file and line", asy
     code: "would_drop_tool_calls",
     where: `${path}:4`,
   });
+  await expect(rolloutPairs(folder.dir, [path], { completion: "turn", to: "openai" })).rejects.toMatchObject({
+    what: expect.stringContaining("rows of openai cannot hold a whole turn"),
+    fix: expect.stringMatching(
+      /^--to a format that holds them: trl-conversational, nemo-rl-ranked or azure; or --compl/,
+    ),
+  });
+});
+
+test("what lint finds of all rows is told as a warning is told: once", async () => {
+  const tasks = Array.from({ length: 40 }, (_, task) => [row(task, 1, "short"), row(task, 0, `not so short ${task}`)]);
+  const { warnings, faults } = await pairsOf(lines(tasks.flat()));
+  expect(faults).toMatchObject({ length_bias: 1 });
+  expect(warnings.filter((warning) => warning.includes("reply tends to be chosen"))).toEqual([
+    expect.stringMatching(/^the shorter reply/),
+  ]);
 });

@@ -213,17 +213,26 @@ function partOf(
 }
 
 function wouldDropCalls(where: string, { completion, format_name }: RolloutPairsOptions) {
-  const how =
-    completion === "text"
-      ? "the final text of a rollout that called tools says nothing of its calls"
-      : `rows of ${format_name} cannot hold a call of a tool`;
+  const divergence = "--completion divergence (the first turn in which two rollouts differ)";
+  // Some formats hold the calls of one message, and no turn of several.
+  const [how, fix] = {
+    text: [
+      "the final text of a rollout that called tools says nothing of its calls",
+      `${divergence} or turn, with --to trl-conversational or nemo-rl-ranked`,
+    ],
+    turn: [
+      `rows of ${format_name} cannot hold a whole turn with its calls of tools`,
+      `--to a format that holds them: trl-conversational, nemo-rl-ranked or azure; or ${divergence} with one of these or openai`,
+    ],
+    divergence: [
+      `rows of ${format_name} cannot hold a call of a tool`,
+      "--to a format that holds them, such as trl-conversational, nemo-rl-ranked or openai",
+    ],
+  }[completion];
   return usageError({
     code: "would_drop_tool_calls",
     where,
     what: `${how}, and a pair without them would teach another thing`,
-    fix:
-      completion === "text"
-        ? "--completion divergence (the first turn in which two rollouts differ) or turn, with --to trl-conversational or nemo-rl-ranked; or --allow-loss"
-        : "--to a format that holds them, such as trl-conversational, nemo-rl-ranked or openai; or --allow-loss",
+    fix: `${fix}; or --allow-loss`,
   });
 }

@@ -59,7 +59,9 @@ const ADVICE: Record<string, string> = {
     "equal prompts stand under different tasks; --join-tasks pairs them, which is right only where nothing hidden tells the tasks apart",
   empty_prompt:
     "the rows hold no prompt; name the field that does with --prompt-from, such as responses_create_params.metadata.problem_statement",
-  unscored: "no reward is a number; name others with --reward",
+  unscored: "a reward that is no number is none, never 0; name others with --reward",
+  small_group: "lower --min_group_size, or collect more rollouts of each task",
+  no_response: "the rows hold no response: check that the input is what was collected, not what was asked",
   no_high: "lower --high_threshold",
   no_low: "raise --low_threshold",
   no_final_text: "the rollouts end with a call of a tool: --completion divergence or turn",

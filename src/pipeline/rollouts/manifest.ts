@@ -80,7 +80,7 @@ function warningsOf(options: RolloutPairsOptions, { training, validation, lint }
     }
   }
   for (const { level, message } of lint.findings.filter(({ line }) => line === null))
-    warnings.push(`${level}: ${message}`);
+    warnings.push(level === "warning" ? message : `${level}: ${message}`);
   return warnings;
 }
 

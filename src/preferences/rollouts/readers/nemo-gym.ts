@@ -19,8 +19,7 @@ export const nemoGym: RolloutReader = {
     if (!isObject(row)) return { problem: "a rollout is an object" };
     const params = row.responses_create_params;
     if (!isObject(params)) return { problem: "there is no responses_create_params" };
-    const response = isObject(row.response) ? row.response : undefined;
-    const read = readResponse(params, response);
+    const read = readResponse(params, responseOf(row));
     if ("problem" in read) return read;
     // Every field by its name: to spread an object takes longer than all else here.
     const record: RolloutRecord = {
@@ -43,6 +42,12 @@ export const nemoGym: RolloutReader = {
     return PLAIN;
   },
 };
+
+/** Rows of the tutorials have the items themselves where Gym writes the whole response. */
+function responseOf({ response, output }: Row): Row | undefined {
+  if (isObject(response)) return response;
+  return Array.isArray(output) ? { output } : undefined;
+}
 
 /** Fields that name a task, in public environments that write no `_ng_task_index`. */
 const TASK_IDS = ["task_idx", "task_index", "task_id", "instance_id", "problem_id", "question_id"] as const;

@@ -244,6 +244,13 @@ test.each<[string, RolloutRecord["state"], Record<string, unknown>, Record<strin
   expect(gym(row, response).state).toBe(state);
 });
 
+test("a row of the tutorials, with the output's items in itself, is read as one with a response", () => {
+  const { response, ...others } = gymRow;
+  const [of_gym] = recordsOf("nemo-gym", { ...others, response: { output: response.output } });
+  expect(of_gym).toMatchObject({ state: "completed", reward: gymRow.reward });
+  expect(recordsOf("nemo-gym", { ...others, output: response.output })).toEqual([of_gym]);
+});
+
 test("a reward that nobody verified is none", () => {
   expect(gym({ verification_skipped: true }).reward).toBeUndefined();
 });
