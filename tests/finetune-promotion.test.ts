@@ -87,7 +87,7 @@ async function finetuned(gate: Record<string, unknown>, flags: readonly string[]
       ended,
     );
     const seeds = await Promise.all([result.before, result.after].map((one) => seedOf(project.dir, one)));
-    return { made, gone, first: first.code, code: ended.code, result, seeds, first_plan };
+    return { made, gone, first: first.code, code: ended.code, stderr: ended.stderr, result, seeds, first_plan };
   } finally {
     await stub.stop();
   }
@@ -120,11 +120,12 @@ test("without a gate a model is deployed under the configured name before it is 
   });
 });
 
-test("best_of_n: false leaves the workflow's own choice out", async () => {
+test("best_of_n: false leaves the workflow's own choice out; with nothing held out, that is said", async () => {
   trained = 999;
-  const alone = { best_of_n: null, scores: { quality: {} } };
-  expect(await finetuned({ best_of_n: false })).toMatchObject({
+  const alone = { best_of_n: null, scores: { quality: {} }, examples: 16, held_out: false };
+  expect(await finetuned({ best_of_n: false, held_out: 0 })).toMatchObject({
     ...{ code: 0, result: { promoted: true, before: alone, after: alone } },
+    stderr: expect.stringContaining("measured on 16 examples that it was trained on"),
   });
 });
 
@@ -140,7 +141,6 @@ test("without waiting there is no verdict to fail a gate; who goes on gets it", 
 });
 
 test.each([
-  [{ gate: { metric: "quality.tone" } }, "finetuning.gate.metric", '"quality.tone"'],
   [{ rounds: { count: 2, goal: { metric: "quality.tone", at_least: 1 } } }, "finetuning.rounds.goal.metric", "tone"],
   [{ rounds: { count: 2, guard: { metric: "nobody", at_least: 1 } } }, "finetuning.rounds.guard.metric", "nobody"],
 ])("a figure that no evaluator gives is told before anything is trained: %o", async (finetuning, where, says) => {

@@ -19,8 +19,9 @@ export function describeJudged({ before, after, verdict }: Partial<Judged>): str
   return lines.join("\n");
 }
 
-function where({ reps }: Measurement): string {
-  return reps === 1 ? "held-out examples" : `held-out examples, ${reps} times each`;
+function where({ reps, held_out }: Measurement): string {
+  const kind = held_out === false ? "examples that it was trained on, for none is held out" : "held-out examples";
+  return reps === 1 ? kind : `${kind}, ${reps} times each`;
 }
 
 const WORDS = { true: "better", false: "not better", inconclusive: "inconclusive" };

@@ -96,7 +96,7 @@ export async function measureIn(
     const examples = async function* () {
       for await (const example of parts.examples()) if (plan.measures(example)) yield example;
     };
-    return await measureModel(
+    const measured = await measureModel(
       { ...parts, examples },
       {
         ...options,
@@ -104,6 +104,7 @@ export async function measureIn(
         ...{ best_of_n: measuring.best_of_n, seed: measuring.seed },
       },
     );
+    return measured && { ...measured, held_out: plan.held_out.examples > 0 };
   } finally {
     await parts.close();
     times?.add("measure", (options.now() - began) / 1000);

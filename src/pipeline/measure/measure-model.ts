@@ -15,6 +15,8 @@ export interface Measurement {
   examples: number;
   /** How often each was played. */
   reps: number;
+  /** False: candidates were collected from these examples, and trained on. Absent in records of older versions. */
+  held_out?: boolean;
   /** Of examples times reps. */
   failed: number;
   /** One candidate a turn, no scorer, no retry. */
