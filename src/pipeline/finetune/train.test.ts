@@ -101,6 +101,10 @@ test.each([
   [{ status: "failed", message: "bad rows", details: { status: "failed" } }, "training_failed"],
   [{ status: "failed", message: "CUDA out of memory" }, "training_out_of_memory"],
   [{ status: "failed", message: "NotEnoughResources" }, "training_out_of_memory"],
+  [
+    { status: "failed", message: "training: the job needs about 31.4 GB of memory and 24.0 GB are free" },
+    "training_out_of_memory",
+  ],
   [{ status: "cancelled" }, "training_cancelled"],
   [{ status: "completed", model: null }, "no_output_model"],
 ] as const)("a job that ends as %o is %s, and nothing is deployed", async (status, code) => {

@@ -130,7 +130,8 @@ function known({ details, chosen_reward = null, ...status }: JobStatus): Partial
   return { ...rest, chosen_reward, details: details as JobRecord["details"] };
 }
 
-const NO_MEMORY = /out of memory|\bOOM\b|NotEnoughResources/i;
+/** In the words of CUDA, of the real service, and of the embedded platform, which tells it before it begins. */
+const NO_MEMORY = /out of memory|\bOOM\b|NotEnoughResources|needs about .* of memory and .* are free/i;
 
 /** The error of a job that ended without a model; undefined for any other. */
 export function jobFault({
