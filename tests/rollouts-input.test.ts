@@ -69,7 +69,7 @@ test("the rows are those of the seeds' script, with its keys and its figures", a
 test("an empty file gives nothing, and writes nothing", async () => {
   for (const content of ["", "\n\n \n", "\uFEFF"]) {
     const built = await pairsOf(content);
-    expect(built).toMatchObject({ rollouts: 0, pairs: 0, bad: 0, files: ["in.jsonl"] });
+    expect(built).toMatchObject({ rollouts: 0, pairs: 0, bad: 0, warnings: [], files: ["in.jsonl"] });
   }
 });
 

@@ -84,7 +84,7 @@ export async function buildRolloutPairs(options: RolloutPairsOptions): Promise<R
     const written = await writePairs(couples, scanned.table, workers, { ...options, sources: sources.files });
     addCounts(skipped, written.skipped);
     const summary = summaryOf(options, { scanned, skipped, written, couples: couples.size });
-    summary.warnings.unshift(...sources.warnings, ...guessed(read, options));
+    summary.warnings.unshift(...sources.warnings, ...(summary.rollouts > 0 ? guessed(read, options) : []));
     const readers = read.map(({ name, reader_name }) => ({ name, reader: reader_name }));
     if (summary.pairs > 0) {
       await writeFileWhole(
