@@ -203,6 +203,21 @@ test("nobody there is exit 6, when nothing else is wrong", async () => {
   for (const name of asked) expect(faults[name]).toContain("no connection (ECONNREFUSED)");
 });
 
+test("a data folder that cannot be made is a finding, and the rest is looked at", async () => {
+  await writeFile(join(home, "a-file"), "");
+  await using wrong = await project("http://unused", {
+    sections: { platform: "embedded" },
+    env: { XDG_DATA_HOME: join(home, "a-file") },
+  });
+  const ended = await doctor(wrong);
+  expect(ended.code).toBe(2);
+  expect(byName(ended).get("platform")).toMatchObject({
+    status: "failed",
+    detail: expect.stringContaining("nothing can be written"),
+  });
+  expect(byName(ended).get("data_set")?.status).toBe("ok");
+});
+
 const MANIFEST = {
   ...{ run_id: "2026-01-01T00-00-00", command: "finetune", status: "completed", started_at: "2026-01-01T00:00:00Z" },
   ...{ pairwright_version: "0", node_version: "20", seed: 0, reps: 1, policy_only: false, inputs: {}, outputs: {} },

@@ -124,7 +124,9 @@ test("a platform that asks for a token says so to who has none", async () => {
 test("what a killed platform left is no platform, and one that cannot start says why", async () => {
   const dir = join(base, "broken");
   await writeFile(join(base, "broken"), "a file where the folder should be");
-  await expect(useEmbeddedPlatform({ dir, models: {} })).rejects.toThrow();
+  const unusable = { code: "data_folder_unusable", exit_code: 2 };
+  await expect(useEmbeddedPlatform({ dir, models: {} })).rejects.toMatchObject(unusable);
+  await expect(useEmbeddedPlatform({ dir: join(dir, "below"), models: {} })).rejects.toMatchObject(unusable);
   await rm(dir);
 
   const started = await useEmbeddedPlatform({ dir, models: {} });

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { trainingPlace } from "../src/engine/__fixtures__/model-folder.ts";
@@ -288,6 +288,15 @@ test("a platform that takes the upload but not the data set's entity is exit 6; 
   expect(lost.code).toBe(6);
   expect(jsonOf(lost)).toMatchObject({ error: { code: "platform_error" }, job: { id: null, status: "submitting" } });
   broken = false;
+  // Without its rows there is nothing to submit.
+  const rows = join((await runDirs(project.out))[0] ?? "", "dataset/training_file.jsonl");
+  await rename(rows, `${rows}.away`);
+  const gone = await run(project, "--resume");
+  expect(gone.code).toBe(2);
+  expect(jsonOf(gone)).toMatchObject({
+    error: { code: "no_dataset_files", where: expect.stringContaining("training_file") },
+  });
+  await rename(`${rows}.away`, rows);
   expect((await run(project, "--resume")).code).toBe(0);
   const commits = stub.calls().filter((call) => call.endsWith("/commit/main"));
   expect(commits).toHaveLength(1);

@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../lib/clock.ts";
+import { makeDataDir } from "../lib/data-dir.ts";
 import { codeOf, EXIT, PairwrightError } from "../lib/errors.ts";
 import { refuseWhileLocked } from "../lib/lock.ts";
 import { isNamed } from "./config-names.ts";
@@ -35,11 +36,12 @@ const ANSWER_LIMIT_MS = 5000;
 
 /**
  * Finds the platform that uses a data folder, or starts one as a process of its own. Errors: `platform_not_started` with
- * what it said, `platform_lacks_model`, `platform_needs_token`.
+ * what it said, `platform_lacks_model`, `platform_needs_token`, `data_folder_unusable`.
  */
 export async function useEmbeddedPlatform(options: EmbeddedPlatformOptions): Promise<EmbeddedPlatform> {
   const { dir, signal } = options;
   const { now, sleep } = systemClock;
+  await makeDataDir(dir);
   let until = now() + START_LIMIT_MS;
   let ended: number | null | undefined;
   let log: PlatformLog | undefined;

@@ -1,6 +1,7 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cleanups, cleanups } from "../lib/cleanups.ts";
+import { makeDataDir } from "../lib/data-dir.ts";
 import { codeOf, PairwrightError, usageError } from "../lib/errors.ts";
 import { writeFileWhole } from "../lib/files.ts";
 import { type Lock, takeLock } from "../lib/lock.ts";
@@ -59,7 +60,7 @@ const LEASES = { grace_ms: 3000, first_ms: 60_000 };
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { dir, host, token } = options;
   if (token === undefined && !isLoopback(host)) throw needsToken(host);
-  await mkdir(dir, { recursive: true });
+  await makeDataDir(dir);
   const opened = cleanups();
   try {
     return { ...(await open(options, opened)), stop: () => opened.run() };

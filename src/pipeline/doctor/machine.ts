@@ -32,7 +32,7 @@ export function outputChecks(output_dir: string): BackendCheck[] {
       name: "output_dir",
       async look() {
         const there = await nearestFolder(output_dir);
-        const closed = await whyClosed(there);
+        const closed = await closedAt(output_dir);
         if (closed !== undefined) {
           return failed(
             `${output_dir}: nothing can be written (${closed}); set finetuning.output_dir to another folder`,
@@ -65,9 +65,14 @@ async function nearestFolder(path: string): Promise<string> {
     await stat(path);
     return path;
   } catch (error) {
-    if (codeOf(error) !== "ENOENT" || dirname(path) === path) return path;
+    if (!["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "") || dirname(path) === path) return path;
     return nearestFolder(dirname(path));
   }
+}
+
+/** Why nothing can be written to a folder, or where it would be made; undefined where it can. */
+export async function closedAt(dir: string): Promise<string | undefined> {
+  return whyClosed(await nearestFolder(dir));
 }
 
 async function whyClosed(path: string): Promise<string | undefined> {

@@ -2,7 +2,7 @@ import { didYouMean } from "../../lib/suggest.ts";
 import type { BackendCheck } from "../../registry/training-backend.ts";
 import { isNamed } from "../config-names.ts";
 import { failed, ok, skipped } from "./check.ts";
-import { roomIn } from "./machine.ts";
+import { closedAt, roomIn } from "./machine.ts";
 
 /** A model of this machine that the embedded platform trains from. */
 export interface ModelFolder {
@@ -34,10 +34,12 @@ export function platformChecks(platform: EmbeddedPlatform, customization_config:
   const checks: BackendCheck[] = [
     {
       name: "platform",
-      look: async () =>
-        origin === undefined
-          ? skipped(`no platform runs on ${dir}; finetune starts one`)
-          : ok(`a platform runs on ${dir}, at ${origin}`),
+      async look() {
+        if (origin !== undefined) return ok(`a platform runs on ${dir}, at ${origin}`);
+        const closed = await closedAt(dir);
+        if (closed === undefined) return skipped(`no platform runs on ${dir}; finetune starts one`);
+        return failed(`${dir}: nothing can be written (${closed}); set XDG_DATA_HOME to another folder`);
+      },
     },
     {
       name: "engine",

@@ -1,8 +1,10 @@
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf, PairwrightError } from "../../lib/errors.ts";
+import { isFile } from "../../lib/files.ts";
 import { scrubbedLogger, scrubber } from "../../lib/scrub.ts";
 import type { JobRecord } from "../../records/job.ts";
 import type { Gate } from "../../records/manifest.ts";
+import type { TrainingFiles } from "../../registry/training-backend.ts";
 import type { TrainingParts } from "../assemble-training.ts";
 import type { CollectResult } from "../collect.ts";
 import { completedAt } from "../evaluate.ts";
@@ -12,7 +14,7 @@ import type { StageTimes, Timing } from "../stage-times.ts";
 import { writeFinalMetrics } from "./final-metrics.ts";
 import { createJobFile, type JobFile, openJobFile } from "./job-file.ts";
 import { gateOf, type Judged } from "./measuring.ts";
-import { storedResult } from "./stored-result.ts";
+import { noDatasetFiles, storedResult } from "./stored-result.ts";
 import { train } from "./train.ts";
 
 /** What bringing a job to its end needs. */
@@ -71,6 +73,7 @@ export async function trainIn(
     training: { path: folder.path("dataset/training_file.jsonl"), rows: result.pairs?.training ?? 0 },
     validation: { path: folder.path("dataset/validation_file.jsonl"), rows: result.pairs?.validation ?? 0 },
   };
+  await refuseMissing(files.training, job.record);
   const { backend } = training;
   try {
     const { wait, times } = options;
@@ -87,6 +90,11 @@ export async function trainIn(
     await writeFinalMetrics(folder, job.record);
     return { ...result, job: job.record, fault: error };
   }
+}
+
+/** A job that was submitted has its rows; one that is yet to be needs them here. */
+async function refuseMissing({ path, rows }: TrainingFiles["training"], { id }: JobRecord): Promise<void> {
+  if (id === null && rows > 0 && !(await isFile(path))) throw noDatasetFiles(path);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { usageError } from "../../lib/errors.ts";
+import { type PairwrightError, usageError } from "../../lib/errors.ts";
 import { exists } from "../../lib/files.ts";
 import { noUsage } from "../../records/usage.ts";
 import type { CollectResult } from "../collect.ts";
@@ -26,14 +26,17 @@ export async function storedResult(folder: Pick<RunFolder, "dir" | "manifest" | 
 
 async function storedPairs(folder: Pick<RunFolder, "dir" | "path">): Promise<PairsSummary> {
   const path = folder.path(DATASET_MANIFEST);
-  if (!(await exists(path))) {
-    throw usageError({
-      code: "no_dataset_files",
-      where: path,
-      what: "a training was begun here, and its data set is gone",
-      fix: "start a new run without --resume",
-    });
-  }
+  if (!(await exists(path))) throw noDatasetFiles(path);
   const stored = JSON.parse(await readFile(path, "utf8")) as PairsSummary;
   return { ...stored, warnings: [], output: folder.dir };
+}
+
+/** Rows of a training that was begun are not there any more. */
+export function noDatasetFiles(path: string): PairwrightError {
+  return usageError({
+    code: "no_dataset_files",
+    where: path,
+    what: "a training was begun here, and its data set is gone",
+    fix: "start a new run without --resume",
+  });
 }
