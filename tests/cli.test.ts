@@ -116,6 +116,12 @@ describe("--json puts exactly one object on stdout", () => {
     expect(ended.stdout).toContain('"guess"');
   });
 
+  test("a reader that has had enough is no fault", async () => {
+    const { child, ended } = startPairwright(["info", "components"], { cwd: shared.dir });
+    child.stdout?.destroy();
+    expect(await ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
   test("info components", async () => {
     const all = await shared.run("info", "components", "--json", "--plugin", PLUGIN);
     const { components } = jsonOf<{ components: { kind: string; type: string; options: { name: string }[] }[] }>(all);

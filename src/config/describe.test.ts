@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { seedRegistry } from "./__fixtures__/registry.ts";
 import { describeComponents } from "./describe.ts";
 
@@ -47,4 +48,49 @@ test("a query is looked for in types, descriptions and options", () => {
   expect(types("Compatible")).toEqual(["openai"]);
   expect(types("num_candidates")).toEqual(["multi_candidate_move_search"]);
   expect(types("nothing like it")).toEqual([]);
+});
+
+test("the options of an object, and of a list of objects, stand under it, and a query finds them", () => {
+  const registry = seedRegistry();
+  const options = z.strictObject({
+    model: z
+      .strictObject({ lora: z.strictObject({ rank: z.int().default(8).describe("of both matrices") }) })
+      .nullable(),
+    stages: z.array(z.strictObject({ epochs: z.int() })).default([]),
+    env: z.record(z.string(), z.string()).prefault({}),
+  });
+  registry.search("nested", {
+    options,
+    build: () => {
+      throw new Error("not built");
+    },
+  });
+
+  const [nested] = describeComponents(registry, { query: "rank" });
+  expect(nested?.options).toEqual([
+    {
+      name: "model",
+      type: "object | null",
+      required: true,
+      description: "",
+      options: [
+        {
+          name: "lora",
+          type: "object",
+          required: true,
+          description: "",
+          options: [{ name: "rank", type: "integer", default: 8, required: false, description: "of both matrices" }],
+        },
+      ],
+    },
+    {
+      name: "stages",
+      type: "object[]",
+      default: [],
+      required: false,
+      description: "",
+      options: [{ name: "epochs", type: "integer", required: true, description: "" }],
+    },
+    { name: "env", type: "object", default: {}, required: false, description: "" },
+  ]);
 });

@@ -12,6 +12,8 @@ export interface OptionDescription {
   default?: unknown;
   required: boolean;
   description: string;
+  /** Of an object, or of a list of objects: its own. */
+  options?: OptionDescription[];
 }
 
 /** What `info components` says of a component. */
@@ -36,9 +38,13 @@ export function describeComponents(
     .list(kind)
     .map(describeComponent)
     .filter(({ type, description, options }) =>
-      [type, description, ...options.map((option) => option.name)].some((text) => text.toLowerCase().includes(wanted)),
+      [type, description, ...namesOf(options)].some((text) => text.toLowerCase().includes(wanted)),
     )
     .sort((a, b) => compare(a.kind, b.kind) || compare(a.type, b.type));
+}
+
+function namesOf(options: readonly OptionDescription[]): string[] {
+  return options.flatMap(({ name, options: inner = [] }) => [name, ...namesOf(inner)]);
 }
 
 function compare(a: string, b: string): number {
@@ -48,17 +54,33 @@ function compare(a: string, b: string): number {
 function describeComponent(registered: Registered): ComponentDescription {
   const { kind, type, source, component } = registered;
   const schema = z.toJSONSchema(optionsSchema(registered), { io: "input", unrepresentable: "any" }) as JsonSchema;
+  return { kind, type, description: component.description ?? "", source, options: optionsOf(schema) };
+}
+
+function optionsOf(schema: JsonSchema): OptionDescription[] {
   const required = Array.isArray(schema.required) ? schema.required : [];
-  const options = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>).map(
-    ([name, option]): OptionDescription => ({
+  return Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>).map(([name, option]) => {
+    const inner = objectIn(option);
+    return {
       name,
       type: typeInWords(option),
       ...(option.default === undefined ? {} : { default: option.default }),
       required: required.includes(name),
       description: typeof option.description === "string" ? option.description : "",
-    }),
-  );
-  return { kind, type, description: component.description ?? "", source, options };
+      ...(inner && { options: optionsOf(inner) }),
+    };
+  });
+}
+
+/** The object with members of its own that an option may be, or be a list of. */
+function objectIn(schema: JsonSchema): JsonSchema | undefined {
+  if (schema.properties !== undefined) return schema;
+  const branches = [schema.items, ...[schema.anyOf, schema.oneOf].flat()];
+  for (const branch of branches) {
+    const found = typeof branch === "object" && branch !== null ? objectIn(branch as JsonSchema) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function typeInWords(schema: JsonSchema): string {
