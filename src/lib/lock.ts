@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { codeOf, type PairwrightError, usageError } from "./errors.ts";
+import { isAlive } from "./is-alive.ts";
 
 /** Holds a lock file with this process's id until it is given back. */
 export interface Lock extends AsyncDisposable {
@@ -98,7 +99,9 @@ async function refuseWhileAlive(file: string, path: string): Promise<boolean> {
   const holder = Number(pid);
   if (!Number.isInteger(holder) || holder <= 0) return true;
   if (host !== hostname()) throw locked(path, `${pid} on ${host}`, `remove this file if that process is gone`);
-  if (nonce === NONCE || isAlive(holder)) throw locked(path, pid, "wait for it or stop it");
+  // Our own id with another nonce is that of a process before us.
+  const is_other = holder !== process.pid && isAlive(holder);
+  if (nonce === NONCE || is_other) throw locked(path, pid, "wait for it or stop it");
   return true;
 }
 
@@ -114,15 +117,4 @@ function locked(path: string, holder: string, fix: string): PairwrightError {
     what: `process ${holder} is writing here; two writers would spoil each other's files`,
     fix,
   });
-}
-
-function isAlive(pid: number): boolean {
-  // Our own id with another nonce is that of a process before us.
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
-  }
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../lib/clock.ts";
 import { makeDataDir } from "../lib/data-dir.ts";
 import { codeOf, EXIT, PairwrightError } from "../lib/errors.ts";
+import { isAlive } from "../lib/is-alive.ts";
 import { refuseWhileLocked } from "../lib/lock.ts";
 import { isNamed } from "./config-names.ts";
 import { openPlatformLog, type PlatformLog } from "./platform-log.ts";
@@ -95,15 +96,6 @@ async function originIn(dir: string): Promise<string | undefined> {
     return typeof origin === "string" && typeof pid === "number" && isAlive(pid) ? origin : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 
