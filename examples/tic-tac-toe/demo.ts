@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { demoFigures, demoTable } from "./demo-figures.ts";
@@ -52,12 +52,24 @@ async function tell({ rounds, run_dir }: Finetuned): Promise<void> {
   } else {
     process.stdout.write(`\n${demoTable(before, after)}\n`);
     process.stdout.write(`\n${rounds.rounds.length} rounds, ${Math.round(seconds)} s; the model: ${trained}\n`);
+    const size = ((await bytesBelow(WORK)) / 2 ** 30).toFixed(1);
+    process.stdout.write(`All that was played and trained takes ${size} GB, to look at or to remove: ${WORK}\n`);
   }
 }
 
 async function figuresOf(dir: string) {
   const { report, plays } = await evaluateModelPlays(dir);
   return demoFigures(report, plays);
+}
+
+/** Of files that have several names the bytes count once. */
+async function bytesBelow(dir: string): Promise<number> {
+  const sizes = new Map<number, number>();
+  for (const name of await readdir(dir, { recursive: true })) {
+    const { ino, size } = await lstat(join(dir, name));
+    sizes.set(ino, size);
+  }
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 /** A model's files, as any hub client gets them. */
