@@ -176,7 +176,10 @@ export type Finetuning = z.output<typeof Finetuning>;
 export const Split = z
   .strictObject({
     validation: z.number().min(0).max(0.9).default(0.2).describe("share of the pairs that validate"),
-    by: z.enum(["auto", "example", "prompt", "group"]).default("auto").describe("what stays on one side"),
+    by: z
+      .enum(["auto", "example", "prompt", "group"])
+      .default("auto")
+      .describe("what stays on one side; in rounds auto is the prompt"),
     group_key: z.string().min(1).optional().describe("the data set's field that names the group"),
   })
   .superRefine((split, context) => {

@@ -20,6 +20,7 @@ function config(rounds: object, more: object = { platform: {} }): Config {
     effective: { llms: { policy: { model_name: "meta/x" } } },
     trainer_adapters: { adapter: { name: "adapter", options } },
     finetuning: { rounds: { count: 3, start_from: "latest", keep_optimizer: true, ...rounds } },
+    split: { validation: 0.2, by: "auto" },
     nim_url: "http://nim/v1",
     ...more,
   } as unknown as Config;
@@ -78,4 +79,12 @@ test("going on from the newest model needs the embedded platform", () => {
   expect(() => roundConfig(config({}, {}), { round: 1, llm: "policy", latest: null })).toThrow(
     expect.objectContaining({ code: "rounds_need_platform", exit_code: 2 }),
   );
+});
+
+test("rounds are split by prompt unless told: what one of them trained on validates in none", () => {
+  const place = { round: 1, llm: "policy", latest: null };
+  expect(roundConfig(config({}), place).split).toEqual({ validation: 0.2, by: "prompt" });
+  const example = { validation: 0.2, by: "example" };
+  expect(roundConfig(config({}, { platform: {}, split: example }), place).split).toEqual(example);
+  expect(roundConfig(config({ count: 1 }), place).split).toEqual({ validation: 0.2, by: "auto" });
 });

@@ -27,7 +27,19 @@ export function roundConfig(config: Config, place: RoundPlace): Config {
   if (rounds.start_from === "latest" && config.platform === undefined) throw needsPlatform(config.file);
   const changed = adapterOf(adapter, hyperparametersOf(adapter, rounds, place));
   const played = latest === null ? config : withModel(config, llm, { model_name: latest, base_url: config.nim_url });
-  return { ...played, trainer_adapters: { ...played.trainer_adapters, [adapter.name]: changed } };
+  return {
+    ...played,
+    split: roundSplit(config),
+    trainer_adapters: { ...played.trainer_adapters, [adapter.name]: changed },
+  };
+}
+
+/**
+ * How every round is split. What `auto` comes to is known when a round is over, and the next one may share a prompt where
+ * this one did not: then a prompt that was trained on could stand in a later validation. By prompt none ever does.
+ */
+function roundSplit({ split, finetuning }: Config): Config["split"] {
+  return finetuning.rounds.count > 1 && split.by === "auto" ? { ...split, by: "prompt" } : split;
 }
 
 type Options = Record<string, unknown>;
