@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, truncateSync } from "node:fs";
-import { appendFile, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import * as zlib from "node:zlib";
@@ -240,6 +240,20 @@ test("an output that is an input is refused, by whatever name; so are two output
     code: "usage",
   });
   expect(await readFile(path, "utf8")).toBe(lines(PAIR));
+});
+
+test("an output that cannot be a file is refused before anything is read", async () => {
+  await using folder = await rolloutFolder();
+  const path = join(folder.dir, "in.jsonl");
+  await writeFile(path, lines(PAIR));
+  await mkdir(join(folder.dir, "folder"));
+  for (const name of ["folder", "in.jsonl/out.jsonl", "in.jsonl/new/out.jsonl"]) {
+    const output = join(folder.dir, name);
+    const refused = { code: "output_not_writable", where: output, exit_code: 2 };
+    await expect(rolloutPairs(folder.dir, [path], { output })).rejects.toMatchObject(refused);
+    await expect(rolloutPairs(folder.dir, [path], { validation: output })).rejects.toMatchObject(refused);
+  }
+  expect((await readdir(folder.dir)).sort()).toEqual(["folder", "in.jsonl"]);
 });
 
 test("packed files, a pipe, a pattern, and one JSON document", async () => {

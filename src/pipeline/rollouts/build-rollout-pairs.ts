@@ -12,6 +12,7 @@ import { lineAt } from "./line-of-place.ts";
 import type { PlacedCouple, RowMemory } from "./make-rows.ts";
 import { describeManifest, manifestPath, type RolloutSummary, summaryOf } from "./manifest.ts";
 import { openSources, type SourceFile } from "./open-sources.ts";
+import { refuseUnwritable } from "./refuse-unwritable.ts";
 import { NOTHING, type OnRolloutProgress } from "./rollout-progress.ts";
 import type { RolloutPlace, RolloutTable } from "./rollout-table.ts";
 import { type NamedReaders, scanSources, withReaders } from "./scan-sources.ts";
@@ -62,6 +63,7 @@ const JOB_COUPLES = 256;
 export async function buildRolloutPairs(options: RolloutPairsOptions): Promise<RolloutSummary> {
   const { signal, reward, onProgress } = options;
   const expression = reward === undefined ? undefined : parseRewardExpression(reward);
+  for (const path of [options.output, options.validation]) if (path !== undefined) await refuseUnwritable(path);
   await using sources = await openSources(options.inputs, {
     scratch: dirname(options.output),
     stdin: options.stdin,
