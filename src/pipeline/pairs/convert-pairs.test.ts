@@ -145,3 +145,15 @@ test("lint looks at rows of every format", async () => {
     expect([name, lint.rows, lint.faults]).toEqual([name, 4, { duplicate: 1, contradiction: 1, equal_text: 1 }]);
   }
 });
+
+test("an output that cannot be a file is refused by its name, before anything is read", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "pairwright-convert-"));
+  const to = formats.find(({ name }) => name === "openai")!;
+  const input = join(dir, "in.jsonl");
+  await writeFile(input, "{}\n");
+  for (const output of [dir, join(input, "out.jsonl")]) {
+    const converted = convertPairs({ input, output, to, formats, allow_loss: false });
+    await expect(converted, output).rejects.toMatchObject({ code: "output_not_writable", where: output, exit_code: 2 });
+  }
+  await rm(dir, { recursive: true });
+});

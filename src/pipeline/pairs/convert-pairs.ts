@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { withoutCalls } from "../../datasets/formats/without-calls.ts";
 import { usageError } from "../../lib/errors.ts";
 import { writeFileWhole } from "../../lib/files.ts";
+import { refuseUnwritable } from "../../lib/refuse-unwritable.ts";
 import { contentHash, pairId, questionHash } from "../../preferences/content.ts";
 import type { DatasetFormat, ReadPair } from "../../registry/training.ts";
 import { type NamedFormats, type PairInFile, readPairs } from "./read-pairs.ts";
@@ -50,6 +51,7 @@ export async function convertPairs(options: ConvertOptions): Promise<Converted> 
       fix: "name another output",
     });
   }
+  await refuseUnwritable(output);
   const found = nothing();
   found.sha256 = await writeFileWhole(output, linesOf(options, found));
   if (found.written > 0) {

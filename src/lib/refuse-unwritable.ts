@@ -1,6 +1,6 @@
 import { access, constants, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { codeOf, usageError } from "../../lib/errors.ts";
+import { codeOf, usageError } from "./errors.ts";
 
 /** Refuses a file that cannot be made, before anything is read for it; makes nothing. Error: `output_not_writable`. */
 export async function refuseUnwritable(path: string): Promise<void> {
