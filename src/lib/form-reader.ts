@@ -46,8 +46,8 @@ export class FormReader {
 
   /**
    * What is wanted of a JSON text in UTF-8, as `pickOf` gives it but for raw texts. It is good until the next one is
-   * read, and so is what `written` says. `undefined` for what is no JSON or written in another way than programs write it, and where a raw text has
-   * another escape than `JSON.stringify` writes, or a text stands where none is wanted.
+   * read, and so is what `written` says. `undefined` for what is no JSON or written in another way than programs write
+   * it, and where a raw text has another escape than `JSON.stringify` writes, or a text stands where none is wanted.
    */
   read(bytes: Buffer): unknown {
     const met = this.#known.find(({ form }) => form.reads(bytes)) ?? this.#learnt(bytes);

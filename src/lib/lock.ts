@@ -100,8 +100,8 @@ async function refuseWhileAlive(file: string, path: string): Promise<boolean> {
   if (!Number.isInteger(holder) || holder <= 0) return true;
   if (host !== hostname()) throw locked(path, `${pid} on ${host}`, `remove this file if that process is gone`);
   // Our own id with another nonce is that of a process before us.
-  const is_other = holder !== process.pid && isAlive(holder);
-  if (nonce === NONCE || is_other) throw locked(path, pid, "wait for it or stop it");
+  const isOther = holder !== process.pid && isAlive(holder);
+  if (nonce === NONCE || isOther) throw locked(path, pid, "wait for it or stop it");
   return true;
 }
 

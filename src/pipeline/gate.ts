@@ -69,8 +69,8 @@ export function judge(scores: readonly PairedScore[], criteria: GateCriteria, se
   }
   const asked = min_gain > 0 ? `the gain of ${min_gain} that is asked for` : "a gain";
   // No difference in any example is none; one that ends at zero holds it, as a single worse example among many does.
-  const is_none = interval.low === 0 && interval.high === 0;
-  if (is_none || interval.high < Math.max(0, min_gain)) {
+  const isNone = interval.low === 0 && interval.high === 0;
+  if (isNone || interval.high < Math.max(0, min_gain)) {
     return {
       promoted: false,
       ...decided,
