@@ -24,7 +24,8 @@ beforeAll(() => {
   mkdirSync(bin);
   // Each says its words, one a line, in brackets; those that start others do.
   const say = `printf '[%s]\\n' "\${0##*/}" "$@"`;
-  const stubs = { python3: say, uv: `pwd; ${say}`, sbatch: say, scontrol: "echo node1", head: "cat" };
+  // More nodes than a pipe holds: who reads the first name alone must not end who tells them.
+  const stubs = { python3: say, uv: `pwd; ${say}`, sbatch: say, scontrol: "seq -f node%g 100000" };
   const starts = {
     srun: 'for word in "$@"; do last=$word; done; exec bash -c "$last"',
     realpath: 'for word in "$@"; do last=$word; done; echo "$last"',
@@ -73,7 +74,7 @@ test("TRL on Slurm is given the folders and variables that they are", () => {
   ]);
   expect(run(["bash", "-n", "-c", script])).toBe("");
   expect(wordsSaid(run(["bash", "-c", script], { SLURM_JOB_NODELIST: "node1" }))).toEqual(words);
-  const variables = `${script.slice(0, script.indexOf("MAIN_NODE="))}printf '%s' "$HF_HOME$MARK$EMPTY"`;
+  const variables = `${script.slice(0, script.indexOf("NODES=$("))}printf '%s' "$HF_HOME$MARK$EMPTY"`;
   expect(run(["bash", "-c", variables])).toBe(`${ENV.HF_HOME}${ENV.MARK}`);
 });
 
