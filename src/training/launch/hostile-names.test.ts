@@ -74,7 +74,7 @@ test("TRL on Slurm is given the folders and variables that they are", () => {
   ]);
   expect(run(["bash", "-n", "-c", script])).toBe("");
   expect(wordsSaid(run(["bash", "-c", script], { SLURM_JOB_NODELIST: "node1" }))).toEqual(words);
-  const variables = `${script.slice(0, script.indexOf("NODES=$("))}printf '%s' "$HF_HOME$MARK$EMPTY"`;
+  const variables = `${script.slice(0, script.indexOf("MAIN_NODE="))}printf '%s' "$HF_HOME$MARK$EMPTY"`;
   expect(run(["bash", "-c", variables])).toBe(`${ENV.HF_HOME}${ENV.MARK}`);
 });
 

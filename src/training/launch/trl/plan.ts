@@ -137,8 +137,8 @@ function slurmScript(input: TrlInput): LaunchFile {
   const text = `#!/usr/bin/env bash
 ${settings.map(([option, value]) => sbatchLine(option, value)).join("\n")}
 set -euo pipefail
-${lines.map((line) => `${line}\n`).join("")}NODES=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
-export MAIN_NODE="\${NODES%%$'\\n'*}"
+${lines.map((line) => `${line}\n`).join("")}MAIN_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
+export MAIN_NODE="\${MAIN_NODE%%$'\\n'*}"
 srun --kill-on-bad-exit=1${inContainer} bash -c ${shellWord(command)}
 `;
   return { name: NAMES.slurm, text };
