@@ -38,9 +38,7 @@ function read(reader: FormReader, text: string): unknown {
   const value = reader.read(bytes);
   if (value === undefined) return undefined;
   return withRaw(value, (name) => {
-    const written = reader.written(name);
-    expect(written, `${name} in ${text}`).toBeDefined();
-    const { start = 0, end = 0, escapes } = written ?? {};
+    const { start, end, escapes } = reader.written(name)!;
     const raw = bytes.toString("utf8", start, end);
     expect(escapes).toBe(raw.match(/\\./g)?.length ?? 0);
     return raw;

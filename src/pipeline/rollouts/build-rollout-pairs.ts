@@ -10,7 +10,7 @@ import type { FactOptions } from "../../preferences/rollouts/rollout-facts.ts";
 import type { DatasetFormat } from "../../registry/training.ts";
 import { type CoupleList, type CoupleOptions, chooseCouples } from "./choose-couples.ts";
 import { lineAt } from "./line-of-place.ts";
-import type { PlacedCouple, RowMemory } from "./make-rows.ts";
+import type { PlacedCouple, RowMemory } from "./made-rows.ts";
 import { describeManifest, manifestPath, type RolloutSummary, summaryOf } from "./manifest.ts";
 import { openSources, type SourceFile } from "./open-sources.ts";
 import { NOTHING, type OnRolloutProgress } from "./rollout-progress.ts";

@@ -1,84 +1,29 @@
 import { withoutCalls } from "../../datasets/formats/without-calls.ts";
 import { ByteBuffer } from "../../lib/byte-sink.ts";
 import { STANDS_FOR } from "../../lib/form-reader.ts";
-import { type Key, keyOfHex } from "../../lib/key-table.ts";
-import { contentHash, pairId, questionHash, sameContent } from "../../preferences/content.ts";
+import { keyOfHex } from "../../lib/key-table.ts";
+import { contentHash, pairId, questionHash } from "../../preferences/content.ts";
 import { charactersOf, sideOf } from "../../preferences/rollouts/completion.ts";
 import { firstDivergence } from "../../preferences/rollouts/divergence.ts";
-import {
-  charactersWritten,
-  type PlainRollout,
-  type StandingFor,
-  writeRow,
-} from "../../preferences/rollouts/plain-rollout.ts";
+import { charactersWritten, type PlainRollout, writeRow } from "../../preferences/rollouts/plain-rollout.ts";
 import { type FactOptions, promptOf, taskOf } from "../../preferences/rollouts/rollout-facts.ts";
 import type { Tool } from "../../records/message.ts";
-import type { DatasetFormat, FormatOptions, ReadPair, SkipCounts } from "../../registry/training.ts";
+import type { DatasetFormat, FormatOptions, ReadPair } from "../../registry/training.ts";
+import {
+  addFacts,
+  type MadePair,
+  type MadeRows,
+  newRowMemory,
+  type PlacedCouple,
+  ROW_WIDTH,
+  type RowMemory,
+} from "./made-rows.ts";
 import { type FoundRollout, type OpenSource, RolloutLines } from "./rollout-lines.ts";
-import type { RolloutPlace } from "./rollout-table.ts";
-
-/** A couple that was chosen, by where its rollouts stand. */
-export interface PlacedCouple {
-  chosen: RolloutPlace;
-  rejected: RolloutPlace;
-  /** Equal for equal prompts under equal tools. */
-  question: Key;
-  chosen_score: number;
-  rejected_score: number;
-  side: "training" | "validation";
-}
 
 /** How rows are made of couples. */
 export interface RowOptions extends FactOptions, FormatOptions {
   format: DatasetFormat;
   allow_loss: boolean;
-}
-
-/** What is known of each row, as unsigned 32-bit numbers. */
-export const ROW = {
-  question_hi: 0,
-  question_lo: 1,
-  chosen_hi: 2,
-  chosen_lo: 3,
-  rejected_hi: 4,
-  rejected_lo: 5,
-  example_hi: 6,
-  example_lo: 7,
-  prompt_characters: 8,
-  chosen_characters: 9,
-  rejected_characters: 10,
-  flags: 11,
-} as const;
-export const ROW_WIDTH = 12;
-export const IN_VALIDATION = 1;
-export const ANSWER_IN_PROMPT = 2;
-
-/** What the bytes of rows are put into, for training and for validation. Only growing makes new memory. */
-export type RowMemory = [training: ArrayBuffer, validation: ArrayBuffer];
-
-/** Rows of some couples. */
-export interface MadeRows {
-  rows: number;
-  facts: Uint32Array;
-  /** Of each row: the scores of its sides. */
-  scores: Float64Array;
-  training: Uint8Array;
-  validation: Uint8Array;
-  skipped: SkipCounts;
-  /** What rows leave out, and how often. */
-  lost: Record<string, number>;
-  /** The first couple of which a call of a tool would be dropped unasked. */
-  refused: RolloutPlace | undefined;
-}
-
-/** What a couple that is a pair leaves out before any format is asked. */
-interface MadePair {
-  pair: ReadPair;
-  keys: { question: Key; chosen: Key; rejected: Key };
-  characters: { prompt: number; chosen: number; rejected: number };
-  lost: readonly string[];
-  /** Of a pair of plain rollouts: what its texts stand for. */
-  texts?: StandingFor;
 }
 
 /** Reads the rollouts of couples again, and makes them into rows. */
@@ -264,10 +209,6 @@ function keysOf({ prompt, chosen, rejected }: Said, tools: readonly Tool[] | und
   };
 }
 
-function newRowMemory(): RowMemory {
-  return [new ArrayBuffer(1 << 20), new ArrayBuffer(1 << 16)];
-}
-
 const EMPTY = new Uint8Array(0);
 /** What stands for the texts of a pair of plain rollouts. */
 const [ASKED, BETTER, WORSE] = ["asked", "better", "worse"].map((name) => STANDS_FOR + name) as [
@@ -276,27 +217,6 @@ const [ASKED, BETTER, WORSE] = ["asked", "better", "worse"].map((name) => STANDS
   string,
 ];
 const NOTHING: readonly string[] = [];
-
-function addFacts(made: MadeRows, { pair, keys, characters }: MadePair, couple: PlacedCouple): void {
-  const at = made.rows * ROW_WIDTH;
-  const key = (column: number, { hi, lo }: Key) => {
-    made.facts[at + column] = hi;
-    made.facts[at + column + 1] = lo;
-  };
-  key(ROW.question_hi, keys.question);
-  key(ROW.chosen_hi, keys.chosen);
-  key(ROW.rejected_hi, keys.rejected);
-  key(ROW.example_hi, couple.chosen.task);
-  made.facts[at + ROW.prompt_characters] = characters.prompt;
-  made.facts[at + ROW.chosen_characters] = characters.chosen;
-  made.facts[at + ROW.rejected_characters] = characters.rejected;
-  const isRepeated =
-    pair.prompt.at(-1)?.role === "assistant" && sameContent(pair.prompt.slice(-pair.chosen.length), pair.chosen);
-  made.facts[at + ROW.flags] = (couple.side === "validation" ? IN_VALIDATION : 0) | (isRepeated ? ANSWER_IN_PROMPT : 0);
-  made.scores[made.rows * 2] = couple.chosen_score;
-  made.scores[made.rows * 2 + 1] = couple.rejected_score;
-  made.rows += 1;
-}
 
 function count(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1;

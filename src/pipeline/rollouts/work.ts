@@ -3,7 +3,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { BUILTIN_FORMATS } from "../../datasets/formats/builtin-formats.ts";
 import { startThread } from "../../lib/thread.ts";
 import { BUILTIN_READERS } from "../../preferences/rollouts/readers/builtin-readers.ts";
-import { type MadeRows, type PlacedCouple, RowMaker, type RowMemory, type RowOptions } from "./make-rows.ts";
+import type { MadeRows, PlacedCouple, RowMemory } from "./made-rows.ts";
+import { RowMaker, type RowOptions } from "./make-rows.ts";
 import type { OpenSource } from "./rollout-lines.ts";
 import { type Scanned, Scanner } from "./scan.ts";
 
@@ -34,7 +35,7 @@ export type WorkSource = OpenSource & { path: string };
 const WORTH_BYTES = 16 << 20;
 /** Each takes some 50 MB; one that writes and hashes follows no more than so many. */
 const MAX_THREADS = 3;
-/** A thread works on one job while the next one is on its way. */
+/** A thread works on one job while the next two are on their way. */
 const JOBS_EACH = 3;
 /** So many more wait for whoever is free first, so that none waits for the slowest. */
 const JOBS_WAITING = 4;

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { type BulkWriter, openBulkWriter } from "../../lib/bulk-writer.ts";
 import { type LintReport, LintSurvey } from "../../preferences/lint.ts";
 import type { SkipCounts } from "../../registry/training.ts";
-import { ANSWER_IN_PROMPT, IN_VALIDATION, type MadeRows, ROW, ROW_WIDTH } from "./make-rows.ts";
+import { ANSWER_IN_PROMPT, IN_VALIDATION, type MadeRows, ROW, ROW_WIDTH } from "./made-rows.ts";
 
 /** What came of all rows. */
 export interface WrittenPairs {

@@ -47,5 +47,5 @@ test("a row is written as JSON.stringify writes it, with the texts in their plac
 
 test("a text that stands for another one and was changed is an error, not a text", () => {
   const texts = new Map([["\0one", written("text")]]);
-  expect(() => writeRow(new ByteBuffer(16), { chosen: "\0one and more" }, texts)).toThrow("was changed");
+  expect(() => writeRow(new ByteBuffer(16), { chosen: "\0one and more" }, texts)).toThrow("keeps_texts changed a text");
 });

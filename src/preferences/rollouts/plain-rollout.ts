@@ -118,8 +118,9 @@ export function writeRow(sink: ByteSink, row: unknown, texts: StandingFor): void
       writeItems("{", members, writeMember, "}");
     } else {
       // A format that says it keeps texts, and changes them, would lose them here.
-      if (typeof value === "string" && value.includes(STANDS_FOR))
-        throw new RangeError("a text was changed on its way");
+      if (typeof value === "string" && value.includes(STANDS_FOR)) {
+        throw new RangeError("a format with keeps_texts changed a text");
+      }
       json += JSON.stringify(value);
     }
   }
