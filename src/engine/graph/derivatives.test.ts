@@ -9,7 +9,7 @@ import { recomputed } from "./gradient.ts";
 import type { Value } from "./graph.ts";
 import { attention } from "./ops/attention.ts";
 import * as basic from "./ops/basic.ts";
-import { gatherRows, pickPerRow } from "./ops/indexing.ts";
+import { gatherRows, pickElements, takeRows } from "./ops/indexing.ts";
 import { gemm, linear } from "./ops/matmul.ts";
 import { rmsNorm } from "./ops/rms-norm.ts";
 import { rotate } from "./ops/rotary.ts";
@@ -89,7 +89,17 @@ const CASES: Record<string, Case> = {
     build: ({ a, at }) => gatherRows(a!, at!),
     integers: { at: indices([599, 7, 7, 0]) },
   },
-  pickPerRow: { shapes: { a: x }, build: ({ a, at }) => pickPerRow(a!, at!), integers: { at: indices([3, 0, 3]) } },
+  takeRows: {
+    // The last row of the result has no gradient: there stands the row that was not taken.
+    shapes: { a: [4, 3] },
+    build: ({ a, at, back }) => basic.slice(takeRows(a!, at!, back!), 0, 0, 3),
+    integers: { at: indices([3, 0, 2, 1]), back: indices([1, 3, 2, 0]) },
+  },
+  pickElements: {
+    shapes: { a: x },
+    build: ({ a, rows, columns }) => pickElements(a!, rows!, columns!),
+    integers: { rows: indices([2, 0, 2, 2]), columns: indices([3, 0, 3, 1]) },
+  },
   rotate: {
     shapes: { a: [2, 2, 8] },
     build: ({ a, at, cos, sin }) => rotate(a!, { cos: cos!, sin: sin!, positions: at! }, 2),
@@ -162,7 +172,8 @@ test("every operator is in the table", () => {
     rmsNorm,
     swiglu,
     gatherRows,
-    pickPerRow,
+    pickElements,
+    takeRows,
     rotate,
     attention,
   };

@@ -3,7 +3,7 @@ import { recomputed } from "../graph/gradient.ts";
 import type { Keep, Value } from "../graph/graph.ts";
 import { attention } from "../graph/ops/attention.ts";
 import { add, reshape, transpose } from "../graph/ops/basic.ts";
-import { gatherRows } from "../graph/ops/indexing.ts";
+import { gatherRows, takeRows } from "../graph/ops/indexing.ts";
 import { gemm, linear } from "../graph/ops/matmul.ts";
 import { rmsNorm } from "../graph/ops/rms-norm.ts";
 import { type Rotary, rotate } from "../graph/ops/rotary.ts";
@@ -18,6 +18,16 @@ export interface ForwardInputs {
   rotary: Rotary;
   /** [B, 1, 1, T, T]: 0 where a token (fourth axis) may look at another (fifth), -1e30 where not. */
   mask: Value;
+  /** What is looked at afterwards. */
+  wanted: WantedTokens;
+}
+
+/** Tokens whose hidden states are wanted: the last block computes no others. */
+export interface WantedTokens {
+  /** int64 [B, R]: of each row of tokens the wanted ones, none twice, by their place in [B*T]; the rest is filled up. */
+  tokens: Value;
+  /** int64 [B*T]: where each token is in [B*R]; one that is not wanted is where no gradient comes from. */
+  places: Value;
 }
 
 export interface ForwardOptions {
@@ -35,14 +45,16 @@ export interface ForwardOptions {
  */
 export type Recompute = "nothing" | "all_but_products" | "all";
 
-/** The hidden states after the last norm, [B*T, hidden_size], of a Llama-family model. */
+/** The hidden states of the wanted tokens after the last norm, [B*R, hidden_size], of a Llama-family model. */
 export function hiddenStates(config: ModelConfig, inputs: ForwardInputs, options: ForwardOptions): Value {
   const { tokens } = inputs;
   const count = product(...tokens.shape);
   const embedded = gatherRows(weight(options, "model.embed_tokens.weight"), tokens);
   let x = reshape(embedded, [count, config.hidden_size]);
   for (let layer = 0; layer < config.num_hidden_layers; layer += 1) {
-    const block = (value: Value, keep: Keep) => decoderBlock(config, layer, value, inputs, { ...options, keep });
+    const going_on = layer === config.num_hidden_layers - 1 ? wantedTokens(inputs) : allTokens(inputs);
+    const block = (value: Value, keep: Keep) =>
+      decoderBlock(config, layer, value, inputs, { ...options, going_on, keep });
     x = blockOutput(block, x, options.recompute ?? "nothing");
   }
   return rmsNorm(x, weight(options, "model.norm.weight"), config.rms_norm_eps);
@@ -56,6 +68,37 @@ function blockOutput(block: (x: Value, keep: Keep) => Value, x: Value, recompute
 
 interface BlockOptions extends ForwardOptions {
   keep: Keep;
+  going_on: GoingOn;
+}
+
+/** The tokens that a block gives states of; it takes those of all tokens, for these look at them. */
+interface GoingOn {
+  /** States [B*T, d] of all tokens -> those of these tokens [B*S, d]. */
+  take: (x: Value) => Value;
+  /** Where each of them stands, int64 [B, S]. */
+  positions: Value;
+  /** [B, 1, 1, S, T]: what each may look at. */
+  mask: Value;
+}
+
+function allTokens({ rotary: { positions }, mask }: ForwardInputs): GoingOn {
+  return { take: (x) => x, positions, mask };
+}
+
+function wantedTokens({ rotary: { positions }, mask, wanted: { tokens, places } }: ForwardInputs): GoingOn {
+  const { graph } = tokens;
+  const [B = 1, T = 1] = positions.shape;
+  const [, R = 1] = tokens.shape;
+  const rows = reshape(tokens, [product(B, R)]);
+  return {
+    take: (x) => takeRows(x, rows, places),
+    positions: graph.once("wanted positions", () =>
+      reshape(takeRows(reshape(positions, [product(B, T)]), rows, places), [B, R]),
+    ),
+    mask: graph.once("wanted mask", () =>
+      reshape(takeRows(reshape(mask, [product(B, T), T]), rows, places), [B, 1, 1, R, T]),
+    ),
+  };
 }
 
 function decoderBlock(
@@ -65,38 +108,46 @@ function decoderBlock(
   inputs: ForwardInputs,
   options: BlockOptions,
 ): Value {
-  const { keep } = options;
+  const { going_on, keep } = options;
   const norm = (value: Value, name: string) =>
     rmsNorm(value, weight(options, `model.layers.${layer}.${name}.weight`), config.rms_norm_eps);
   const project = (value: Value, module: LinearModule) => projection(value, linearName(layer, module), options);
 
-  const attended = selfAttention(config, norm(x, "input_layernorm"), inputs, { project, keep });
-  const middle = keep(add(x, project(attended, "o_proj")));
+  const attended = selfAttention(config, norm(x, "input_layernorm"), inputs, { project, going_on, keep });
+  const middle = keep(add(going_on.take(x), project(attended, "o_proj")));
   const normed = norm(middle, "post_attention_layernorm");
   const [gate, up] = [keep(project(normed, "gate_proj")), keep(project(normed, "up_proj"))];
   return add(middle, project(swiglu(gate, up), "down_proj"));
 }
 
-/** Attention over the normed states [B*T, hidden_size], before its output projection. */
+interface AttentionOptions {
+  project: (x: Value, module: LinearModule) => Value;
+  going_on: GoingOn;
+  keep: Keep;
+}
+
+/** Attention over the normed states [B*T, hidden_size], before its output projection: [B*S, heads * head_dim]. */
 function selfAttention(
   config: ModelConfig,
   x: Value,
-  { tokens, rotary, mask }: ForwardInputs,
-  { project, keep }: { project: (x: Value, module: LinearModule) => Value; keep: Keep },
+  { rotary }: ForwardInputs,
+  { project, going_on: { take, positions, mask }, keep }: AttentionOptions,
 ): Value {
   const { num_attention_heads: heads, num_key_value_heads: key_heads, head_dim } = config;
-  const [B = 1, T = 1] = tokens.shape;
+  const [B = 1, T = 1] = rotary.positions.shape;
+  const [, S = 1] = positions.shape;
   const groups = heads / key_heads;
-  const rotated = (value: Value, count: number) => rotate(reshape(value, [B, T, count * head_dim]), rotary, count);
   const byKeyHead = (value: Value) => transpose(reshape(value, [B, T, key_heads, head_dim]), [0, 2, 1, 3]);
 
-  const queries = reshape(rotated(project(x, "q_proj"), heads), [B, T, key_heads, groups, head_dim]);
-  const stacked = keep(reshape(transpose(queries, [0, 2, 3, 1, 4]), [B, key_heads, product(groups, T), head_dim]));
-  const keys = keep(byKeyHead(rotated(project(x, "k_proj"), key_heads)));
+  const turned = rotate(reshape(project(take(x), "q_proj"), [B, S, heads * head_dim]), { ...rotary, positions }, heads);
+  const queries = transpose(reshape(turned, [B, S, key_heads, groups, head_dim]), [0, 2, 3, 1, 4]);
+  const stacked = keep(reshape(queries, [B, key_heads, product(groups, S), head_dim]));
+  const keys = rotate(reshape(project(x, "k_proj"), [B, T, key_heads * head_dim]), rotary, key_heads);
+  const seen = keep(byKeyHead(keys));
   const values = byKeyHead(project(x, "v_proj"));
-  const y = attention(stacked, keys, values, mask, 1 / Math.sqrt(head_dim));
-  const apart = reshape(y, [B, key_heads, groups, T, head_dim]);
-  return reshape(transpose(apart, [0, 3, 1, 2, 4]), [product(B, T), heads * head_dim]);
+  const y = attention(stacked, seen, values, mask, 1 / Math.sqrt(head_dim));
+  const apart = reshape(y, [B, key_heads, groups, S, head_dim]);
+  return reshape(transpose(apart, [0, 3, 1, 2, 4]), [product(B, S), heads * head_dim]);
 }
 
 /** A linear layer with its bias and its adapter, where it has them: y = x W^T + b + scale (x A^T) B^T (Hu et al. 2021). */

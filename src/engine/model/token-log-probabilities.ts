@@ -1,15 +1,15 @@
 import { dimensionAt, product } from "../graph/dimensions.ts";
 import { recomputed } from "../graph/gradient.ts";
 import type { Value } from "../graph/graph.ts";
-import { concat, exp, mul, neg, reshape, sub, term } from "../graph/ops/basic.ts";
-import { gatherRows, pickPerRow } from "../graph/ops/indexing.ts";
+import { concat, exp, mul, neg, reshape, sub, term, zeros } from "../graph/ops/basic.ts";
+import { addAt, addElements, countTo, gatherRows, pickElements } from "../graph/ops/indexing.ts";
 import { gemm } from "../graph/ops/matmul.ts";
 import { afterwards } from "../graph/ops/order.ts";
 import { logSoftmax } from "../graph/ops/softmax.ts";
 
 /** Where the log-probabilities are wanted: in `chunks` equal parts, so that logits of one part at a time are in memory. */
 export interface Wanted {
-  /** Rows of the hidden states, int64 [chunks, M]. */
+  /** Rows of the hidden states, int64 [chunks, M]; one that more than one token may follow is named more than once. */
   select: Value;
   /** The token after each of them, int64 [chunks, M]. */
   targets: Value;
@@ -30,15 +30,16 @@ export function tokenLogProbabilities(hidden: Value, head: Value, { select, targ
       { type: "int64", shape: [size] },
       { attributes: { axis: 0 } },
     );
+  if (chunks === 1 && head.needs_gradient) {
+    return crossEntropy(hidden, head, { rows: part(select, 0), targets: part(targets, 0) });
+  }
   const parts: Value[] = [];
   let before: Value | undefined;
   for (let index = 0; index < chunks; index += 1) {
     const rows = gatherRows(hidden, part(select, index));
     const ordered = before === undefined ? rows : afterwards(rows, before);
     const wanted = part(targets, index);
-    const { y, last } = head.needs_gradient
-      ? keptOrMadeAgain(ordered, head, wanted, chunks > 1)
-      : withFrozenHead(ordered, head, wanted);
+    const { y, last } = head.needs_gradient ? madeAgain(ordered, head, wanted) : withFrozenHead(ordered, head, wanted);
     before = last;
     parts.push(reshape(y, [1, size]));
   }
@@ -51,29 +52,38 @@ interface Part {
   last: Value;
 }
 
-/** With a head that is trained. One chunk's logits are kept for the backward pass, those of several are made again. */
-function keptOrMadeAgain(rows: Value, head: Value, targets: Value, again: boolean): Part {
-  const make = (hidden: Value) => crossEntropy(hidden, head, targets);
-  const y = again ? recomputed(make, rows) : make(rows);
+/** With a head that is trained. The logits of several chunks are made again in the backward pass. */
+function madeAgain(rows: Value, head: Value, targets: Value): Part {
+  const own = countTo(rows.graph, dimensionAt(rows.shape, 0));
+  const make = (hidden: Value) => crossEntropy(hidden, head, { rows: own, targets });
+  const y = recomputed(make, rows);
   return { y, last: y };
 }
 
-/** With l = log softmax(h W^T): dL/dlogits = g (onehot(target) - e^l), g the gradient of the target's l. */
-function crossEntropy(rows: Value, head: Value, targets: Value): Value {
-  const { graph } = rows;
-  const logits = gemm(rows, head, { transpose_b: true });
+/** Which hidden state a wanted token follows, and which token that is: int64 [M] each. */
+interface Place {
+  rows: Value;
+  targets: Value;
+}
+
+/**
+ * With l = log softmax(h W^T): dL/dlogits is, for each token wanted of a row, g (onehot(token) - e^l), g the gradient of that
+ * token's l.
+ */
+function crossEntropy(hidden: Value, head: Value, { rows, targets }: Place): Value {
+  const { graph } = hidden;
+  const logits = gemm(hidden, head, { transpose_b: true });
   const { made } = graph.recorded(() => {
     const log_probabilities = logSoftmax(logits);
-    return { log_probabilities, y: pickPerRow(log_probabilities, targets) };
+    return { log_probabilities, y: pickElements(log_probabilities, rows, targets) };
   });
   const { log_probabilities, y } = made;
   return graph.differentiable(y, [logits], (gradient) => [
     term(() => {
-      const column = reshape(gradient, [...gradient.shape, 1]);
-      const away = mul(exp(log_probabilities), neg(column));
-      const at = reshape(targets, [...targets.shape, 1]);
-      const attributes = { axis: 1, reduction: "add" };
-      return graph.emit("ScatterElements", [away, at, column], logits, { attributes });
+      const size = dimensionAt(hidden.shape, 0);
+      const of_row = addAt(zeros(graph, [size]), rows, gradient);
+      const away = mul(exp(log_probabilities), neg(reshape(of_row, [size, 1])));
+      return addElements(away, rows, targets, gradient);
     }),
   ]);
 }
@@ -86,7 +96,8 @@ function withFrozenHead(rows: Value, head: Value, targets: Value): Part {
   const { graph } = rows;
   const { made } = graph.recorded(() => {
     const log_probabilities = logSoftmax(gemm(rows, head, { transpose_b: true }));
-    return { y: pickPerRow(log_probabilities, targets), expected: gemm(exp(log_probabilities), head) };
+    const own = countTo(graph, dimensionAt(rows.shape, 0));
+    return { y: pickElements(log_probabilities, own, targets), expected: gemm(exp(log_probabilities), head) };
   });
   const { y, expected } = made;
   graph.differentiable(y, [rows], (gradient) => [

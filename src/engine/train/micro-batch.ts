@@ -1,5 +1,6 @@
 import type { LeastRows } from "./steady-sums.ts";
 import { promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
+import { type Prediction, type WantedTensors, wantedTokens } from "./wanted-tokens.ts";
 
 /**
  * A prompt with replies to it side by side in one row: the prompt is computed once. Each reply sees the prompt and itself,
@@ -28,19 +29,25 @@ export interface MicroBatchPlan {
 }
 
 /** The numbers of a plan, as the graphs of `training-graph.ts` take them. */
-export interface MicroBatch {
+export interface MicroBatch extends WantedTensors {
   tokens: BigInt64Array;
   positions: BigInt64Array;
   mask: Float32Array;
-  select: BigInt64Array;
-  targets: BigInt64Array;
   token_weights: Float32Array;
   sums: Float32Array;
   reference: Float32Array;
   pairs: Float32Array;
   pair_weights: Float32Array;
-  /** B, T, K, M, C, P. */
-  sizes: { rows: number; length: number; chunks: number; wanted: number; sequences: number; pairs: number };
+  /** B, T, R, K, M, C, P. */
+  sizes: {
+    rows: number;
+    length: number;
+    going_on: number;
+    chunks: number;
+    wanted: number;
+    sequences: number;
+    pairs: number;
+  };
   /** For each sequence, in the order of C: where its wanted tokens are in N. */
   spans: { sequence: number; start: number; end: number }[];
 }
@@ -72,7 +79,7 @@ export function makeMicroBatch(data: TrainingData, plan: MicroBatchPlan, setting
   const tokens = new BigInt64Array(rows * length);
   const positions = new BigInt64Array(rows * length);
   const mask = new Float32Array(rows * length * length).fill(UNSEEN);
-  const wanted: { select: number; target: number }[] = [];
+  const wanted: Prediction[] = [];
   const spans: MicroBatch["spans"] = [];
 
   plan.rows.forEach((trees, row) => {
@@ -97,34 +104,16 @@ export function makeMicroBatch(data: TrainingData, plan: MicroBatchPlan, setting
         const { completion } = sequenceAt(data, sequence);
         spans.push({ sequence, start: wanted.length, end: wanted.length + completion.length });
         completion.forEach((target, index) => {
-          wanted.push({ select: row * length + (index === 0 ? end - 1 : at + index - 1), target });
+          wanted.push({ after: row * length + (index === 0 ? end - 1 : at + index - 1), target });
         });
         write(completion.subarray(0, -1), prompt_ids.length, [start, end]);
       }
     }
   });
-  const { chunks } = settings;
-  const sizes = {
-    rows,
-    length,
-    chunks,
-    wanted: Math.max(Math.ceil(wanted.length / chunks), settings.least.wanted),
-    sequences: spans.length,
-    pairs: plan.pairs.length,
-  };
-  const { select, targets } = wantedTensors(wanted, chunks * sizes.wanted);
-  return { tokens, positions, mask, select, targets, ...lossTensors(plan, settings, spans, sizes), sizes, spans };
-}
-
-/** Padding at the end selects the first row: its weights are 0. */
-function wantedTensors(wanted: readonly { select: number; target: number }[], size: number) {
-  const select = new BigInt64Array(size);
-  const targets = new BigInt64Array(size);
-  wanted.forEach((one, index) => {
-    select[index] = BigInt(one.select);
-    targets[index] = BigInt(one.target);
-  });
-  return { select, targets };
+  const { chunks, least } = settings;
+  const { sizes: found, ...tensors } = wantedTokens(wanted, { rows, length, chunks, least });
+  const sizes = { rows, length, chunks, ...found, sequences: spans.length, pairs: plan.pairs.length };
+  return { tokens, positions, mask, ...tensors, ...lossTensors(plan, settings, spans, sizes), sizes, spans };
 }
 
 function lossTensors(

@@ -116,7 +116,7 @@ test("a token sees its prompt and its own reply up to itself, and nothing else",
   const [plan] = planMicroBatches(data, everything(data), { max_tokens: 100, hidden_size: 16 });
   const settings = {
     chunks: 1,
-    least: { tokens: 1, wanted: 1 },
+    least: { tokens: 1, wanted: 1, queries: () => 1 },
     average: false,
     preference_weight: 1,
     reference: null,
@@ -129,7 +129,10 @@ test("a token sees its prompt and its own reply up to itself, and nothing else",
     [...made.mask.subarray(row * 5, row * 5 + 5)].map((value) => (value === 0 ? "x" : ".")).join(""),
   );
   expect(seen).toEqual(["x....", "xx...", "xxx..", "xxxx.", "xx..x"]);
-  expect([...made.select].map(Number)).toEqual([1, 2, 3, 1, 4]);
+  // Tokens 1 to 4 are followed by something, the first of them twice; nothing follows what fills the last place.
+  expect([...made.wanted].map(Number)).toEqual([1, 2, 3, 4, 0]);
+  expect([...made.places].map(Number)).toEqual([4, 0, 1, 2, 3]);
+  expect([...made.select].map(Number)).toEqual([0, 1, 2, 0, 3]);
   expect([...made.targets].map(Number)).toEqual([1, 2, 3, 4, 5]);
   expect([...made.sums]).toEqual([1, 1, 1, 0, 0, 0, 0, 0, 1, 1]);
   expect([...made.pairs]).toEqual([1, -1]);
@@ -139,7 +142,13 @@ test("a token sees its prompt and its own reply up to itself, and nothing else",
 test("wanted tokens are cut into equal parts, and what fills the last one has no weight", () => {
   const data = smallData();
   const [plan] = planMicroBatches(data, everything(data), { max_tokens: 1000, hidden_size: 16 });
-  const settings = { chunks: 4, least: { tokens: 1, wanted: 1 }, average: true, preference_weight: 2, reference: null };
+  const settings = {
+    chunks: 4,
+    least: { tokens: 1, wanted: 1, queries: () => 1 },
+    average: true,
+    preference_weight: 2,
+    reference: null,
+  };
   const { sizes, token_weights, sums, spans, pair_weights } = makeMicroBatch(data, plan!, settings);
   const wanted = data.sequences.reduce((sum, { completion }) => sum + completion.length, 0);
   expect(sizes.wanted).toBe(Math.ceil(wanted / 4));

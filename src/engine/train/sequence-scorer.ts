@@ -82,11 +82,13 @@ export async function weightFeeds(weights: Parameters): Promise<Feeds> {
 /** A micro-batch's tensors by the names of the graph's inputs. */
 export async function batchFeeds(made: MicroBatch): Promise<Feeds> {
   const tensor = await tensorMaker();
-  const { rows: B, length: T, chunks: K, wanted: M, sequences: C, pairs: P } = made.sizes;
+  const { rows: B, length: T, going_on: R, chunks: K, wanted: M, sequences: C, pairs: P } = made.sizes;
   return {
     tokens: tensor(made.tokens, [B, T]),
     positions: tensor(made.positions, [B, T]),
     mask: tensor(made.mask, [B, 1, 1, T, T]),
+    wanted: tensor(made.wanted, [B, R]),
+    places: tensor(made.places, [B * T]),
     select: tensor(made.select, [K, M]),
     targets: tensor(made.targets, [K, M]),
     token_weights: tensor(made.token_weights, [K * M]),

@@ -19,6 +19,8 @@ export interface LeastRows {
   tokens: number;
   /** Wanted tokens of a chunk. */
   wanted: number;
+  /** Wanted tokens of a row of this many tokens: attention's products are of one row and head each. */
+  queries: (length: number) => number;
 }
 
 export function leastRows(config: ModelConfig): LeastRows {
@@ -26,10 +28,13 @@ export function leastRows(config: ModelConfig): LeastRows {
   const blocks = (NARROW_BLOCKS + 1) * STEADY_THREADS;
   const needed = ([columns, inner]: readonly [number, number]) =>
     Math.ceil(columns / BLOCK) < blocks && inner > DEEP ? columns : 1;
-  const { hidden_size, vocab_size } = config;
+  const { hidden_size, vocab_size, head_dim } = config;
+  const groups = config.num_attention_heads / config.num_key_value_heads;
   const layers = LINEAR_MODULES.map((module) => linearShape(config, module));
   return {
     tokens: Math.max(...layers.flatMap(([out, into]) => [needed([out, into]), needed([into, out])])),
     wanted: Math.max(needed([vocab_size, hidden_size]), needed([hidden_size, vocab_size])),
+    // Scores have a column for each token and are summed over a head's width; what is seen has one for each of these.
+    queries: (length) => Math.ceil(Math.max(head_dim > DEEP ? length : 1, length > DEEP ? head_dim : 1) / groups),
   };
 }

@@ -30,7 +30,7 @@ async function prepare(given: unknown, { config = SMALL, chunks = 1, recompute =
   expect(more).toEqual([]);
   const made = makeMicroBatch(data, plan!, {
     chunks,
-    least: { tokens: 1, wanted: 1 },
+    least: { tokens: 1, wanted: 1, queries: () => 1 },
     average: averages(options),
     preference_weight: options.dpo.preference_loss_weight,
     reference,

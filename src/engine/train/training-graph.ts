@@ -30,8 +30,8 @@ export interface TrainingGraphOptions {
  * The graph of one micro-batch: loss, token log-probabilities, and for each trainable weight `gradient NAME`, the
  * gradient added to the input `sum NAME`.
  *
- * Inputs beside the weights: tokens and positions int64 [B, T]; mask [B, 1, 1, T, T]; select and targets int64 [K, M] with
- * N = K M wanted tokens; token_weights [N], the weight of each one's likelihood; and for preference sums [C, N],
+ * Inputs beside the weights: tokens and positions int64 [B, T]; mask [B, 1, 1, T, T]; wanted int64
+ * [B, R] and places int64 [B*T], as `WantedTokens` has them; select and targets int64 [K, M] with N = K M wanted tokens; token_weights [N], the weight of each one's likelihood; and for preference sums [C, N],
  * reference [C, 1], pairs [P, C], pair_weights [P, 1] (see `preference-loss.ts`).
  */
 export function gradientGraph(options: TrainingGraphOptions): Graph {
@@ -74,6 +74,10 @@ function forward(graph: Graph, options: TrainingGraphOptions) {
       cos: graph.constant(cos, shape),
       sin: graph.constant(sin, shape),
       positions: graph.input("positions", ["B", "T"], { type: "int64" }),
+    },
+    wanted: {
+      tokens: graph.input("wanted", ["B", "R"], { type: "int64" }),
+      places: graph.input("places", ["B*T"], { type: "int64" }),
     },
   };
   const { adapter_scale, recompute } = options;

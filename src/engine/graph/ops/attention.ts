@@ -1,4 +1,4 @@
-import { dimensionAt, product } from "../dimensions.ts";
+import { product } from "../dimensions.ts";
 import type { Value } from "../graph.ts";
 import { add, mul, reduceSum, reshape, sub, term } from "./basic.ts";
 import { batchedMatmul } from "./matmul.ts";
@@ -6,7 +6,7 @@ import { softmax } from "./softmax.ts";
 
 /**
  * Scaled dot-product attention with the queries of a group side by side on their one key head:
- * queries [B, K, G*T, d], keys and values [B, K, T, d], mask [B, 1, 1, T, T] (0, or -1e30 where nothing is seen).
+ * queries [B, K, G*S, d], keys and values [B, K, T, d], mask [B, 1, 1, S, T] (0, or -1e30 where nothing is seen).
  *
  * With P the attention weights and O = P V: dV = P^T dO, dS = P * (dO V^T - rowsum(dO * O)), dQ = scale dS K,
  * dK = scale dS^T Q. rowsum(dO * O) equals rowsum(P * dP) and is over d numbers instead of T (Dao et al. 2022).
@@ -15,10 +15,9 @@ export function attention(queries: Value, keys: Value, values: Value, mask: Valu
   const { graph } = queries;
   const { made } = graph.recorded(() => {
     const scores = batchedMatmul(queries, keys, { transpose_b: true, alpha: scale });
-    const [B, K, stacked] = [0, 1, 2].map((axis) => dimensionAt(queries.shape, axis));
-    const T = dimensionAt(keys.shape, 2);
-    const groups = groupsIn(stacked ?? 1, T);
-    const grouped = [B ?? 1, K ?? 1, groups, T, T];
+    const [B = 1, K = 1, stacked = 1] = queries.shape;
+    const [S = 1, T = 1] = mask.shape.slice(-2);
+    const grouped = [B, K, groupsIn(stacked, S), S, T];
     const weights = reshape(softmax(add(reshape(scores, grouped), mask)), scores.shape);
     return { weights, y: batchedMatmul(weights, values) };
   });
@@ -35,11 +34,11 @@ export function attention(queries: Value, keys: Value, values: Value, mask: Valu
   });
 }
 
-/** G of the dimension G*T. */
-function groupsIn(stacked: string | number, T: string | number): number {
-  if (typeof stacked === "number" && typeof T === "number") return stacked / T;
+/** G of the dimension G*S. */
+function groupsIn(stacked: string | number, S: string | number): number {
+  if (typeof stacked === "number" && typeof S === "number") return stacked / S;
   const factor = /^(?:(\d+)\*)?(.+)$/.exec(String(stacked));
   const groups = Number(factor?.[1] ?? 1);
-  if (product(groups, T) !== stacked) throw new RangeError(`${stacked} is no multiple of ${T}`);
+  if (product(groups, S) !== stacked) throw new RangeError(`${stacked} is no multiple of ${S}`);
   return groups;
 }

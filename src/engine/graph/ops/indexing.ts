@@ -1,4 +1,4 @@
-import { dimensionAt, product } from "../dimensions.ts";
+import { type Dimension, dimensionAt, product } from "../dimensions.ts";
 import type { Value } from "../graph.ts";
 import { reshape, shapeTensor, term, zeros } from "./basic.ts";
 import { gemm } from "./matmul.ts";
@@ -22,6 +22,19 @@ export function gatherRows(table: Value, indices: Value): Value {
     return [(sum) => addRows(sum, table, flat, rows)];
   });
 }
+
+/**
+ * Rows of x [n, d] by indices that name none twice: [m, d]. `back` says for each of the n rows where it went, and for one
+ * that was not taken a row of the result whose gradient is zero: the derivative is another gather.
+ */
+export function takeRows(x: Value, indices: Value, back: Value): Value {
+  const { graph } = x;
+  const take = (from: Value, by: Value) =>
+    graph.emit("Gather", [from, by], { type: x.type, shape: [...by.shape, ...x.shape.slice(1)] }, AXIS_0);
+  return graph.differentiable(take(x, indices), [x], (gradient) => [term(() => take(gradient, back))]);
+}
+
+const AXIS_0 = { attributes: { axis: 0 } };
 
 /** sum (zeros when there is none) with rows [n, d] added at indices [n]. */
 function addRows(sum: Value | undefined, table: Value, indices: Value, rows: Value): Value {
@@ -50,18 +63,39 @@ function oneHot(indices: Value, size: number): Value {
   return gatherRows(identity, indices);
 }
 
-/** The element of each row that its index names: x [n, m], indices int64 [n] -> [n]. */
-export function pickPerRow(x: Value, indices: Value): Value {
+/** The elements of x [n, m] at rows and columns, int64 [k] each: [k]. */
+export function pickElements(x: Value, rows: Value, columns: Value): Value {
   const { graph } = x;
-  const count = dimensionAt(indices.shape, 0);
-  const column = reshape(indices, [count, 1]);
-  const attributes = { axis: 1 };
-  const picked = graph.emit("GatherElements", [x, column], { type: x.type, shape: [count, 1] }, { attributes });
-  const y = reshape(picked, [count]);
+  const at = places(x, rows, columns);
+  const flat = reshape(x, [product(...x.shape)]);
+  const y = graph.emit("Gather", [flat, at], { type: x.type, shape: at.shape }, AXIS_0);
   return graph.differentiable(y, [x], (gradient) => [
-    term(() => {
-      const inputs = [zeros(graph, x.shape), column, reshape(gradient, [count, 1])];
-      return graph.emit("ScatterElements", inputs, x, { attributes });
-    }),
+    (sum) => addElements(sum ?? zeros(graph, x.shape), rows, columns, gradient),
   ]);
+}
+
+/** x [n, m] with values [k] added at rows and columns, int64 [k] each; the same place may be named more than once. */
+export function addElements(x: Value, rows: Value, columns: Value, values: Value): Value {
+  const flat = reshape(x, [product(...x.shape)]);
+  return reshape(addAt(flat, places(x, rows, columns), values), x.shape);
+}
+
+/** x [n] with values [k] added at indices, int64 [k], in their order. */
+export function addAt(x: Value, indices: Value, values: Value): Value {
+  const attributes = { axis: 0, reduction: "add" };
+  return x.graph.emit("ScatterElements", [x, indices, values], x, { attributes });
+}
+
+/** 0, 1, 2 and so on, as many as the dimension says: int64 [n]. */
+export function countTo(graph: Value["graph"], size: Dimension): Value {
+  const [none, one] = [graph.integers([0], []), graph.integers([1], [])];
+  const end = reshape(graph.dimension(size), []);
+  return graph.emit("Range", [none, end, one], { type: "int64", shape: [size] });
+}
+
+/** Where elements of x [n, m] are among all of them. */
+function places(x: Value, rows: Value, columns: Value): Value {
+  const { graph } = x;
+  const width = graph.dimension(dimensionAt(x.shape, 1));
+  return graph.emit("Add", [graph.emit("Mul", [rows, width], rows), columns], rows);
 }

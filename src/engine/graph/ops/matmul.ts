@@ -38,6 +38,7 @@ function emitGemm(a: Value, b: Value, shape: Shape, options: MatmulOptions, sum?
  */
 function isWide(a: Value, [rows, columns]: Shape, { transpose_a = false }: MatmulOptions): boolean {
   if (columns === 1) return rows !== 1;
+  if (rows === 1) return false;
   const inner = dimensionAt(a.shape, transpose_a ? -2 : -1);
   const deep = typeof inner === "string" || inner > 128;
   return deep && typeof rows === "number" && typeof columns === "number" && rows < columns;

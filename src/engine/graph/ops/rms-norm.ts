@@ -1,27 +1,39 @@
-import { dimensionAt } from "../dimensions.ts";
+import { dimensionAt, product } from "../dimensions.ts";
 import type { Value } from "../graph.ts";
-import { add, div, mul, reduceSum, sqrt, sub, sumTo, term } from "./basic.ts";
+import { add, div, mul, reduceSum, reshape, sqrt, sub, term } from "./basic.ts";
+import { gemm } from "./matmul.ts";
 
 /**
  * x / sqrt(mean(x^2) + epsilon) * weight over the last axis (Zhang and Sennrich 2019): x [..., d], weight [d].
- * With r the inverse root mean square, n = x r and g = dL/dy * weight: dL/dx = r (g - n mean(g n)).
+ * With r the inverse root mean square and g = dL/dy: dL/dx = r g weight - x r^3 mean(g weight x), and dL/dweight is the sum
+ * of r g x over rows, a product of a row and a matrix.
  */
 export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
   const { graph } = x;
   const { made } = graph.recorded(() => forward(x, weight, epsilon));
   const [y, inverse] = made;
   const size = Number(dimensionAt(x.shape, -1));
+  const rows = product(...x.shape.slice(0, -1));
   return graph.differentiable(y, [x, weight], (gradient) => {
-    const normed = mul(x, inverse);
+    const shared = mul(gradient, x);
     return [
       term(() => {
-        const through = mul(gradient, weight);
-        const along = mul(reduceSum(mul(through, normed), [-1], { keep: true }), 1 / size);
-        return mul(sub(through, mul(normed, along)), inverse);
+        const along = reduceMean(mul(shared, weight));
+        const third = mul(mul(inverse, inverse), inverse);
+        return sub(mul(mul(gradient, weight), inverse), mul(x, mul(along, third)));
       }),
-      term(() => sumTo(mul(gradient, normed), weight.shape)),
+      (sum) => {
+        const so_far = sum && reshape(sum, [1, size]);
+        return reshape(gemm(reshape(inverse, [1, rows]), reshape(shared, [rows, size]), {}, so_far), weight.shape);
+      },
     ];
   });
+}
+
+/** The mean over the last axis, which stays with size 1. No derivative. */
+function reduceMean(x: Value): Value {
+  const shape = [...x.shape.slice(0, -1), 1];
+  return x.graph.emit("ReduceMean", [x, x.graph.integers([-1])], { type: x.type, shape });
 }
 
 /** The normed values, and the inverse root mean square [..., 1] that they were made with. */
