@@ -79,6 +79,7 @@ const CASES: Record<string, Case> = {
   logSoftmax: { shapes: { a: x }, build: ({ a }) => logSoftmax(a!) },
   rmsNorm: { shapes: { a: [2, 3, 4], w: [4] }, build: ({ a, w }) => rmsNorm(a!, w!, 1e-5) },
   swiglu: { shapes: { a: x, b: x }, build: ({ a, b }) => swiglu(a!, b!) },
+  "swiglu, early": { shapes: { a: x, b: x }, build: ({ a, b }) => swiglu(a!, b!, { early: true }) },
   gatherRows: {
     shapes: { a: [5, 3] },
     build: ({ a, at }) => gatherRows(a!, at!),

@@ -108,7 +108,7 @@ function decoderBlock(
   inputs: ForwardInputs,
   options: BlockOptions,
 ): Value {
-  const { going_on, keep } = options;
+  const { going_on, keep, recompute = "nothing" } = options;
   const norm = (value: Value, name: string) =>
     rmsNorm(value, weight(options, `model.layers.${layer}.${name}.weight`), config.rms_norm_eps);
   const project = (value: Value, module: LinearModule) => projection(value, linearName(layer, module), options);
@@ -117,7 +117,7 @@ function decoderBlock(
   const middle = keep(add(going_on.take(x), project(attended, "o_proj")));
   const normed = norm(middle, "post_attention_layernorm");
   const [gate, up] = [keep(project(normed, "gate_proj")), keep(project(normed, "up_proj"))];
-  return add(middle, project(swiglu(gate, up), "down_proj"));
+  return add(middle, project(swiglu(gate, up, { early: recompute === "nothing" }), "down_proj"));
 }
 
 interface AttentionOptions {

@@ -1,18 +1,25 @@
 import type { Value } from "../graph.ts";
 import { add, mul, sigmoid, sub, term } from "./basic.ts";
+import { afterwards } from "./order.ts";
 
-/** silu(gate) * up with silu(x) = x sigmoid(x) (Shazeer 2020), all of one shape. */
-export function swiglu(gate: Value, up: Value): Value {
+/**
+ * silu(gate) * up with silu(x) = x sigmoid(x) (Shazeer 2020), all of one shape. What the derivative by `gate` is made of is
+ * made at once when `early`, while all of it is in the cache: onnxruntime would make it where it is used, long after. It takes
+ * the place of what it is made of: as much is kept until then, or less.
+ */
+export function swiglu(gate: Value, up: Value, { early = false } = {}): Value {
   const { graph } = gate;
   const { made } = graph.recorded(() => {
     const open = sigmoid(gate);
     const silu = mul(gate, open);
-    return { open, silu, y: mul(silu, up) };
+    // silu' = s + x s (1 - s) = s (1 + x - silu)
+    const slope = mul(mul(add(sub(gate, silu), 1), open), up);
+    const y = mul(silu, up);
+    return { silu, slope, y: early && gate.needs_gradient ? afterwards(y, slope) : y };
   });
-  const { open, silu, y } = made;
+  const { silu, slope, y } = made;
   return graph.differentiable(y, [gate, up], (gradient) => [
-    // silu' = s + x s (1 - s) = s + silu (1 - s)
-    term(() => mul(mul(gradient, up), add(open, sub(silu, mul(silu, open))))),
+    term(() => mul(gradient, slope)),
     term(() => mul(gradient, silu)),
   ]);
 }
