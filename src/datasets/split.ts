@@ -29,6 +29,9 @@ export function promptHash(json: string): string {
   return sha256(`${SPLIT_SALT}/prompt/${json}`);
 }
 
+/** What is hashed before the JSON of a prompt. */
+export const PROMPT_SALT = `${SPLIT_SALT}/prompt/`;
+
 /** The side of a prompt: its hash is salted already. */
 function sideOfPrompt(hash: string, validation: number): Side {
   return Number.parseInt(hash.slice(0, 13), 16) / 2 ** 52 < validation ? "validation" : "training";

@@ -23,6 +23,16 @@ export class ByteBuffer implements ByteSink {
     return this.#memory.subarray(0, this.#end);
   }
 
+  /** Memory with room for so many more bytes behind those of before: write there, then say where they end. */
+  reserve(more: number): Buffer {
+    this.#makeRoom(more);
+    return this.#memory;
+  }
+
+  endAt(end: number): void {
+    this.#end = end;
+  }
+
   clear(): void {
     this.#end = 0;
   }

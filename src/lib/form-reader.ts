@@ -1,3 +1,4 @@
+import { JsonCursor } from "./json-cursor.ts";
 import { JsonForm, type JsonPath } from "./json-form.ts";
 import { pickOf, type Wanted } from "./json-pick.ts";
 import { KnownBytes } from "./known-bytes.ts";
@@ -37,6 +38,7 @@ export const STANDS_FOR = "\0";
  */
 export class FormReader {
   readonly #wanted: Wanted;
+  readonly #cursor = new JsonCursor();
   /** The one that was met last is the first. */
   #known: readonly Known[] = [];
 
@@ -50,12 +52,20 @@ export class FormReader {
    * it, and where a raw text has another escape than `JSON.stringify` writes, or a text stands where none is wanted.
    */
   read(bytes: Buffer): unknown {
-    const met = this.#known.find(({ form }) => form.reads(bytes)) ?? this.#learnt(bytes);
+    this.#cursor.open(bytes);
+    const met = this.#known.find(({ form }) => this.#has(form)) ?? this.#learnt(bytes);
     if (met === undefined) return undefined;
     if (met !== this.#known[0]) {
       this.#known = [met, ...this.#known.filter((known) => known !== met)].slice(0, MAX_FORMS);
     }
-    return fill(met, bytes) ? met.value : undefined;
+    return fill(met, this.#cursor) ? met.value : undefined;
+  }
+
+  /** Whether the bytes have this form, all of them. */
+  #has(form: JsonForm): boolean {
+    const cursor = this.#cursor;
+    cursor.at = 0;
+    return form.reads(cursor) && cursor.at === cursor.bytes.length;
   }
 
   /** Where the raw text is, in the bytes that were read last, that this one stands for; `undefined` for any other one. */
@@ -69,7 +79,7 @@ export class FormReader {
 
   #learnt(bytes: Buffer): Known | undefined {
     const form = JsonForm.of(bytes);
-    if (!form?.reads(bytes)) return undefined;
+    if (form === undefined || !this.#has(form)) return undefined;
     const value = pickOf(JSON.parse(bytes.toString("utf8")), this.#wanted);
     const slots: Slot[] = [];
     const raw = new Map<string, number>();
@@ -80,6 +90,7 @@ export class FormReader {
       const key = path.at(-1);
       if (want === "unknown" || holder === undefined || key === undefined) return undefined;
       if (want === "raw") {
+        if (!form.isText(place)) return undefined;
         const name = `${STANDS_FOR}${place}`;
         holder[key] = name;
         raw.set(name, place);
@@ -90,8 +101,8 @@ export class FormReader {
 }
 
 /** Puts the values of a text in their places. */
-function fill({ form, slots, raw }: Known, bytes: Buffer): boolean {
-  const { starts, ends, isOdd, view } = form;
+function fill({ form, slots, raw }: Known, { bytes, view }: JsonCursor): boolean {
+  const { starts, ends, isOdd } = form;
   for (const place of raw.values()) if (isOdd[place] === 1) return false;
   for (const { place, holder, key, last } of slots) {
     const start = starts[place] ?? 0;

@@ -5,6 +5,28 @@ export function sha256(data: string | Uint8Array): string {
   return hash("sha256", data, "hex");
 }
 
+/** The first 128 bits of a SHA-256, as four numbers of 32 bits. */
+export type Digest = Int32Array;
+
+/** The first 128 bits of a SHA-256 in hexadecimal. */
+export function digestOfHex(hex: string): Digest {
+  return Int32Array.from([0, 8, 16, 24], (place) => Number.parseInt(hex.slice(place, place + 8), 16));
+}
+
+/** The first 128 bits of the SHA-256 of bytes, into `digest`. */
+export function digestInto(digest: Digest, bytes: Uint8Array): void {
+  // A text of one character a byte is made in half the time of a buffer.
+  const all = hash("sha256", bytes, "binary");
+  for (let part = 0; part < 4; part += 1) {
+    const at = part * 4;
+    digest[part] =
+      (all.charCodeAt(at) << 24) |
+      (all.charCodeAt(at + 1) << 16) |
+      (all.charCodeAt(at + 2) << 8) |
+      all.charCodeAt(at + 3);
+  }
+}
+
 /** JSON with the keys of every object sorted, so that equal values give equal text. `undefined` members are left out. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {

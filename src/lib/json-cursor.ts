@@ -19,6 +19,7 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const LETTER_E = 0x65;
+const LETTER_F = 0x66;
 const LETTER_N = 0x6e;
 const LETTER_T = 0x74;
 const LETTER_U = 0x75;
@@ -34,6 +35,8 @@ const ESCAPES = Uint8Array.from({ length: 256 }, (_, byte) =>
  */
 export class JsonCursor {
   bytes: Buffer = Buffer.alloc(0);
+  /** The same bytes, to be read four at a time. */
+  view: DataView = new DataView(new ArrayBuffer(0));
   at = 0;
   /** Whether the last string has an escape that `JSON.stringify` would write in another way: `\\/`, or one by code. */
   isOdd = false;
@@ -49,6 +52,7 @@ export class JsonCursor {
     if (buffer !== this.#words.buffer) this.#words = new Int32Array(buffer, 0, buffer.byteLength >>> 2);
     this.#offset = bytes.byteOffset;
     this.bytes = bytes;
+    this.view = new DataView(buffer, bytes.byteOffset, bytes.length);
     this.at = 0;
   }
 
@@ -64,6 +68,12 @@ export class JsonCursor {
   get isNumber(): boolean {
     const first = this.bytes[this.at] ?? 0;
     return first === MINUS || isDigit(first);
+  }
+
+  /** Whether a scalar here is true or false. */
+  get isBoolean(): boolean {
+    const first = this.bytes[this.at];
+    return first === LETTER_T || first === LETTER_F;
   }
 
   /** Goes into an object or a list, and says whether it is empty: then it is over already. */

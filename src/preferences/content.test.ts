@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { canonicalJson } from "../lib/hash.ts";
+import { canonicalJson, digestInto, digestOfHex, sha256 } from "../lib/hash.ts";
 import type { Message } from "../records/message.ts";
-import { contentOf, isBlank, sameContent } from "./content.ts";
+import { contentOf, isBlank, pairId, sameContent } from "./content.ts";
 
 test("a conversation of texts is its canonical JSON", () => {
   const messages: Message[] = [
@@ -40,4 +40,42 @@ test("a call of a tool is a reply, white space is none", () => {
   expect(isBlank([{ role: "assistant", content: " \n" }])).toBe(true);
   expect(isBlank(toolTalk("x", "y"))).toBe(false);
   expect(isBlank([{ role: "assistant", content: [{ type: "image_url" }] }])).toBe(false);
+});
+
+/** The last step of MurmurHash3 as its description has it, in whole numbers of any size. */
+function murmurEnd(bits: bigint): bigint {
+  const whole = (number: bigint) => number & 0xffffffffn;
+  const first = whole((bits ^ (bits >> 16n)) * 0x85ebca6bn);
+  const second = whole((first ^ (first >> 13n)) * 0xc2b2ae35n);
+  return second ^ (second >> 16n);
+}
+
+test("a pair's id is 128 bits of its three hashes, mixed part by part", () => {
+  const hashes = ["question", "chosen", "rejected"].map(sha256) as [string, string, string];
+  const parts = [0, 8, 16, 24].map((place) => {
+    const [question, chosen, rejected] = hashes.map((hash) => BigInt(`0x${hash.slice(place, place + 8)}`));
+    const asked = murmurEnd(question ?? 0n) ^ (chosen ?? 0n);
+    return murmurEnd(murmurEnd(asked) ^ (rejected ?? 0n))
+      .toString(16)
+      .padStart(8, "0");
+  });
+  expect(pairId(...hashes)).toBe(parts.join(""));
+});
+
+test("ids differ with each of their three hashes, and with which reply is the better one", () => {
+  const ids = new Set<string>();
+  const texts = ["a", "b", "c"].map(sha256);
+  for (const question of texts) {
+    for (const chosen of texts) for (const rejected of texts) ids.add(pairId(question, chosen, rejected));
+  }
+  expect(ids.size).toBe(27);
+});
+
+test("a digest of bytes is the beginning of their SHA-256", () => {
+  for (const text of ["", "a", "é".repeat(99)]) {
+    const digest = new Int32Array(4);
+    digestInto(digest, Buffer.from(text));
+    expect(digest).toEqual(digestOfHex(sha256(text)));
+    expect(Buffer.from(digest.buffer).swap32().toString("hex")).toBe(sha256(text).slice(0, 32));
+  }
 });

@@ -1,4 +1,4 @@
-import { canonicalJson, sha256 } from "../lib/hash.ts";
+import { canonicalJson, type Digest, digestOfHex, sha256 } from "../lib/hash.ts";
 import type { Message, Tool } from "../records/message.ts";
 
 /**
@@ -52,9 +52,31 @@ function toolsText(tools: readonly Tool[]): string {
   return lastTools.sorted;
 }
 
-/** The id of a pair, from the hashes of its question and its two replies. */
+/** The id of a pair, from the hashes of its question and its two replies: 128 bits in hexadecimal. */
 export function pairId(question: string, chosen: string, rejected: string): string {
-  return sha256(question + chosen + rejected);
+  const [q, c, r] = [question, chosen, rejected].map(digestOfHex) as [Digest, Digest, Digest];
+  let id = "";
+  for (let part = 0; part < 4; part += 1) id += hex32(pairIdPart(part, q, c, r));
+  return id;
+}
+
+/**
+ * One of the four parts of a pair's id. Each part of three digests is mixed by itself, in a way that can be undone when
+ * the other two are known (the last step of MurmurHash3): so two pairs have one id no sooner than two digests are one.
+ */
+export function pairIdPart(part: number, question: Digest, chosen: Digest, rejected: Digest): number {
+  const asked = mix(question[part] ?? 0) ^ (chosen[part] ?? 0);
+  return mix(mix(asked) ^ (rejected[part] ?? 0));
+}
+
+function mix(bits: number): number {
+  let mixed = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
+}
+
+function hex32(bits: number): string {
+  return (bits >>> 0).toString(16).padStart(8, "0");
 }
 
 /** Whether two lists of messages have the same content. */

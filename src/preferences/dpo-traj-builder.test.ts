@@ -4,6 +4,7 @@ import { seededRandom } from "../lib/random.ts";
 import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
 import { PreferencePair } from "../records/pair.ts";
 import type { SkipCounts } from "../registry/training.ts";
+import { pairId } from "./content.ts";
 import { DpoTrajBuilderOptions, dpoTrajBuilder } from "./dpo-traj-builder.ts";
 
 type Given = [text: string | null, score: number | null, more?: Partial<CandidateRecord>];
@@ -61,7 +62,7 @@ test("a pair says what it is made of", () => {
   const hashOf = (text: string, role: string) => sha256(`[{"content":"${text}","role":"${role}"}]`);
   expect(pairs).toEqual([
     {
-      pair_id: sha256(hashOf("?", "user") + hashOf("good", "assistant") + hashOf("bad", "assistant")),
+      pair_id: pairId(hashOf("?", "user"), hashOf("good", "assistant"), hashOf("bad", "assistant")),
       example_id: "e1",
       rep: 1,
       run_index: 2,
@@ -268,8 +269,8 @@ test("tools are part of a pair's id, however their fields are ordered; without t
   const turned = { function: { description: "d", name: "f" }, type: "function" as const };
   const idOf = (more: Partial<CandidateRecord>) => build({}, turn(["a", 1, more], ["b", 0, more])).pairs[0]?.pair_id;
   const prompt = sha256('[{"content":"?","role":"user"}]');
-  const replies = ["a", "b"].map((text) => sha256(`[{"content":"${text}","role":"assistant"}]`)).join("");
-  expect(idOf({})).toBe(sha256(prompt + replies));
+  const reply = (text: string) => sha256(`[{"content":"${text}","role":"assistant"}]`);
+  expect(idOf({})).toBe(pairId(prompt, reply("a"), reply("b")));
   expect(idOf({ tools: [f] })).not.toBe(idOf({}));
   expect(idOf({ tools: [turned] })).toBe(idOf({ tools: [f] }));
 });

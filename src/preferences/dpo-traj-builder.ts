@@ -174,12 +174,23 @@ function takePassedOver(best: Contender, worst: Contender, group: Contender[], t
 
 function consider(better: Contender, worse: Contender, min: number, couples: Couple[], skipped: SkipCounts): void {
   const score_diff = better.score - worse.score;
-  if (!(score_diff > 0)) count(skipped, "equal_scores");
-  else if (!Number.isFinite(score_diff)) count(skipped, "infinite_score_diff");
-  else if (better.text === worse.text) count(skipped, "equal_text");
-  else if (score_diff < min) count(skipped, "below_min_score_diff");
-  else if (better.truncated) count(skipped, "truncated_chosen");
-  else couples.push({ better, worse, score_diff });
+  const reason = whyNoCouple(score_diff, better.text === worse.text, better.truncated, min);
+  if (reason === undefined) couples.push({ better, worse, score_diff });
+  else count(skipped, reason);
+}
+
+/** Why two replies to one prompt are no pair, as `DpoTrajBuilder` counts it; `undefined` when they are one. */
+export function whyNoCouple(
+  score_diff: number,
+  isSameText: boolean,
+  isTruncated: boolean,
+  min: number,
+): string | undefined {
+  if (!(score_diff > 0)) return "equal_scores";
+  if (!Number.isFinite(score_diff)) return "infinite_score_diff";
+  if (isSameText) return "equal_text";
+  if (score_diff < min) return "below_min_score_diff";
+  return isTruncated ? "truncated_chosen" : undefined;
 }
 
 function capped(couples: Couple[], max: number | null, skipped: SkipCounts): Couple[] {

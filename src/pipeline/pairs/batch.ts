@@ -10,6 +10,7 @@ import type { RunRecord } from "../../records/run.ts";
 import type { DatasetFormat, FormatOptions, ReadPair, TrajectoryBuilder } from "../../registry/training.ts";
 import { EntryFacts, FLAG, type PairBatch, WIDTH } from "./entries.ts";
 import { LineBuffer } from "./lines.ts";
+import { PlainPairs } from "./plain-pairs.ts";
 import { PairTexts } from "./text.ts";
 import { countRun, noYield, type PairYield } from "./yield.ts";
 
@@ -34,6 +35,7 @@ export type Origin = Pick<CandidateSource, "example_id" | "group">;
 export class PairBatcher {
   readonly #options: BatchOptions;
   readonly #sides: SideFinder;
+  readonly #plain: PlainPairs | undefined;
   readonly #texts = new PairTexts();
   readonly #facts = new EntryFacts();
   readonly #pairs: LineBuffer;
@@ -51,6 +53,12 @@ export class PairBatcher {
     this.#pairs = new LineBuffer(BYTES, pairLength);
     this.#training = new LineBuffer(BYTES / 2, rowLength);
     this.#validation = new LineBuffer(BYTES / 4, rowLength);
+    this.#plain = PlainPairs.for(options, this.#sides, {
+      facts: this.#facts,
+      pairs: this.#pairs,
+      rows: (side) => this.#rows(side),
+      lost: (names) => this.#placeOf(names),
+    });
   }
 
   /** Bytes that the batch holds so far. */
@@ -61,6 +69,11 @@ export class PairBatcher {
   /** What was found since the last batch. */
   get found(): PairYield {
     return this.#found;
+  }
+
+  /** All of the run of a line, if it is a plain one; else false. */
+  addPlain(line: Buffer): boolean {
+    return this.#plain?.add(line, this.#found) ?? false;
   }
 
   /** All of a run, turn by turn. */

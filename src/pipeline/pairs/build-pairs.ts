@@ -12,7 +12,7 @@ import type { PairBatch } from "./entries.ts";
 import { openPoolWriter, readPool } from "./prompt-pool.ts";
 import type { Rescore } from "./rescore.ts";
 import { openRunIndex, type RunIndex, runsFile } from "./run-lines.ts";
-import { storedRuns, turnReader } from "./source.ts";
+import { parseRun, readWhole, storedLines, storedRuns, turnReader } from "./source.ts";
 import { threadBatches, threadsFor } from "./threads.ts";
 import { addCounts, addYield, countRun, noYield, type PairYield } from "./yield.ts";
 
@@ -144,10 +144,13 @@ function batchesOf(
 
 async function* turnBatches(index: RunIndex, options: Seeded): AsyncGenerator<PairBatch> {
   const batcher = new PairBatcher(options);
-  // Another scorer is given the whole run.
-  const read = options.rescore ? undefined : turnReader();
-  for await (const runs of storedRuns(index, options.signal, read)) {
-    for (const { run } of runs) batcher.addRun(options.rescore ? await options.rescore(run) : run);
+  const read = turnReader();
+  for await (const lines of storedLines(index, options.signal)) {
+    for (const line of lines) {
+      // Another scorer is given the whole run.
+      if (options.rescore) batcher.addRun(await options.rescore(parseRun(line, readWhole)));
+      else if (!batcher.addPlain(line.bytes)) batcher.addRun(parseRun(line, read));
+    }
     yield batcher.batch();
   }
 }

@@ -49,6 +49,12 @@ export class LineBuffer {
     this.#pairs.length = 0;
   }
 
+  /** What takes lines as bytes, after all that came so far. */
+  get raw(): ByteBuffer {
+    this.flush();
+    return this.#bytes;
+  }
+
   /** All lines; a view, good until the next change. */
   bytes(): Buffer {
     this.flush();

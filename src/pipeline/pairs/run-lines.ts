@@ -5,7 +5,7 @@ import { badLine } from "../../lib/jsonl.ts";
 import { runKey } from "../../records/run.ts";
 import { type LineEntry, LineTable } from "./line-table.ts";
 
-const CHUNK_BYTES = 4 << 20;
+const CHUNK_BYTES = 1 << 20;
 /** Enough for the fields that stand first on a line, unless the example's id is very long. */
 const PREFIX_BYTES = 512;
 const NEWLINE = 0x0a;
@@ -131,19 +131,16 @@ async function indexFile(indexed: IndexedFile): Promise<void> {
     if (seed !== undefined && !seeds.has(seed)) seeds.set(seed, path);
     table.add({ place, ...where, ...head });
   };
-  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  let prefix = Buffer.alloc(0);
+  let prefix: Buffer = Buffer.alloc(0);
   let number = 1;
   let start = 0;
   let position = 0;
-  for (;;) {
+  for await (const chunk of chunksOf(file)) {
     signal?.throwIfAborted();
-    const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, position);
-    if (bytesRead === 0) break;
     let from = 0;
     for (;;) {
-      const end = chunk.subarray(0, bytesRead).indexOf(NEWLINE, from);
-      const until = end === -1 ? bytesRead : end;
+      const end = chunk.indexOf(NEWLINE, from);
+      const until = end === -1 ? chunk.length : end;
       const wanted = Math.min(until, from + PREFIX_BYTES - prefix.length);
       prefix =
         prefix.length === 0 ? chunk.subarray(from, wanted) : Buffer.concat([prefix, chunk.subarray(from, wanted)]);
@@ -160,7 +157,7 @@ async function indexFile(indexed: IndexedFile): Promise<void> {
     }
     // The chunk is about to be read into again.
     prefix = Buffer.from(prefix);
-    position += bytesRead;
+    position += chunk.length;
   }
   if (position === start) return;
   // A file that ends without a newline was perhaps cut off: only a line that is whole JSON is one.
@@ -168,6 +165,23 @@ async function indexFile(indexed: IndexedFile): Promise<void> {
   const text = await textAt(file, line);
   if (isJson(text)) add(line, await parsedHead(indexed, line));
   else warnings.push(`${path}:${number}: the last line is cut off and was left out (${line.length} bytes)`);
+}
+
+/** All bytes of a file; the next ones are read while the last ones are looked at, and then in their memory. */
+async function* chunksOf(file: FileHandle): AsyncGenerator<Buffer> {
+  let [mine, ahead] = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)];
+  let position = 0;
+  let next = file.read(mine, 0, CHUNK_BYTES, position);
+  for (;;) {
+    const { bytesRead } = await next;
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    next = file.read(ahead, 0, CHUNK_BYTES, position);
+    // A fault is thrown when its turn comes, also if nobody asks for more.
+    next.catch(() => undefined);
+    yield mine.subarray(0, bytesRead);
+    [mine, ahead] = [ahead, mine];
+  }
 }
 
 type Head = Pick<LineEntry, "key" | "example_index" | "rep" | "run_index" | "failed"> & {

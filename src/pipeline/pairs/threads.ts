@@ -26,7 +26,7 @@ const MAX_THREADS = 3;
 /** Runs die young: each collection costs what lives, a run or two, so it must not come too often. */
 const LIMITS = { maxYoungGenerationSizeMb: 12 };
 /** A thread works on one batch while the last one is taken over. */
-const JOBS_EACH = 2;
+const JOBS_EACH = 3;
 
 /**
  * How many threads are to make pairs; 0 is none beside the caller's. They know our own parts alone, so a plugin's

@@ -7,7 +7,7 @@ import { DpoTrajBuilder } from "../../preferences/dpo-traj-builder.ts";
 import { memoryOf, PairBatcher } from "./batch.ts";
 import type { PairBatch } from "./entries.ts";
 import type { RunLine } from "./run-lines.ts";
-import { linesOf, parsed, readBatch, turnReader } from "./source.ts";
+import { linesOf, parseRun, readBatchSync, turnReader } from "./source.ts";
 import type { Job, ThreadTask } from "./threads.ts";
 
 const { paths, builder, ...options } = workerData as ThreadTask;
@@ -25,9 +25,11 @@ async function work({ lines, memory: given }: Job): Promise<PairBatch> {
     files.set(path, file);
     opened.push({ ...line, path, file });
   }
-  const batch = await readBatch(opened, memory);
+  const batch = readBatchSync(opened, memory);
   memory = batch.bytes;
-  for (const { run } of parsed(linesOf(batch), read)) batcher.addRun(run);
+  for (const stored of linesOf(batch)) {
+    if (!batcher.addPlain(stored.bytes)) batcher.addRun(parseRun(stored, read));
+  }
   return batcher.batch();
 }
 
