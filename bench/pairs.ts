@@ -75,7 +75,8 @@ interface Measured {
 function measure(folder: string, output: string, threads: number | undefined): Measured {
   const script = `
     const { buildPairs } = await import(${JSON.stringify(dist("pipeline/pairs/build-pairs.js"))});
-    const { dpoTrajBuilder, DpoTrajBuilderOptions } = await import(${JSON.stringify(dist("preferences/dpo-traj-builder.js"))});
+    const { dpoTrajBuilder } = await import(${JSON.stringify(dist("preferences/dpo-traj-builder.js"))});
+    const { DpoTrajBuilderOptions } = await import(${JSON.stringify(dist("preferences/dpo-traj-builder-options.js"))});
     const { nemoCustomizer } = await import(${JSON.stringify(dist("datasets/formats/nemo-customizer.js"))});
     const started = performance.now();
     const { pairs } = await buildPairs({

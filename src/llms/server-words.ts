@@ -1,4 +1,5 @@
-import { type Message, textOf } from "../records/message.ts";
+import type { Message } from "../records/message.ts";
+import { textOf } from "../records/message-text.ts";
 
 const LIMIT = 200;
 const LOOK_AT = 2_000;

@@ -1,4 +1,5 @@
-import { ContentPart, type Message, ToolCall, textOf } from "../records/message.ts";
+import { ContentPart, type Message, ToolCall } from "../records/message.ts";
+import { textOf } from "../records/message-text.ts";
 import type { Choice } from "../registry/chat-model.ts";
 
 /** What a server's answer holds, of what is used. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { silentLogger } from "../lib/log.ts";
-import { DpoTrajBuilderOptions, dpoTrajBuilder } from "../preferences/dpo-traj-builder.ts";
+import { dpoTrajBuilder } from "../preferences/dpo-traj-builder.ts";
+import { DpoTrajBuilderOptions } from "../preferences/dpo-traj-builder-options.ts";
 import { assemblePairsAlone } from "./assemble.ts";
 import type { PairConfig } from "./assemble-pairs.ts";
 import { createBuiltins } from "./builtin-registry.ts";

@@ -5,7 +5,8 @@ import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
 import { PreferencePair } from "../records/pair.ts";
 import type { SkipCounts } from "../registry/training.ts";
 import { pairId } from "./content.ts";
-import { DpoTrajBuilderOptions, dpoTrajBuilder } from "./dpo-traj-builder.ts";
+import { dpoTrajBuilder } from "./dpo-traj-builder.ts";
+import { DpoTrajBuilderOptions } from "./dpo-traj-builder-options.ts";
 
 type Given = [text: string | null, score: number | null, more?: Partial<CandidateRecord>];
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { type Message, type Tool, textOf } from "../records/message.ts";
+import type { Message, Tool } from "../records/message.ts";
+import { textOf } from "../records/message-text.ts";
 import { type Fault, faultyChoice } from "./model-server-fault.ts";
 
 /** The body of a chat request, as far as a double looks at it. */

@@ -1,5 +1,6 @@
 import { PairwrightError } from "../lib/errors.ts";
-import { type Message, textOf } from "../records/message.ts";
+import type { Message } from "../records/message.ts";
+import { textOf } from "../records/message-text.ts";
 import type { Usage } from "../records/usage.ts";
 import type { ChatModel, ChatOptions, Choice, Completion } from "../registry/chat-model.ts";
 

@@ -1,7 +1,7 @@
 import { codeOf, messageOf, PairwrightError } from "../lib/errors.ts";
 import { sha256 } from "../lib/hash.ts";
 import { indexOfBest } from "../lib/index-of-best.ts";
-import { copyMessages } from "../records/message.ts";
+import { copyMessages } from "../records/message-text.ts";
 import { noUsage } from "../records/usage.ts";
 import type { ChooseOptions, Question, ScoreResult, Scorer, Selector, Turn } from "../registry/workflow.ts";
 import { recordTurn } from "./record-turn.ts";

@@ -1,7 +1,8 @@
 import { codeOf, messageOf, PairwrightError } from "../lib/errors.ts";
 import { hash31 } from "../lib/hash.ts";
 import { seededRandom } from "../lib/random.ts";
-import { copyMessages, type Message, textOf } from "../records/message.ts";
+import type { Message } from "../records/message.ts";
+import { copyMessages, textOf } from "../records/message-text.ts";
 import { noUsage } from "../records/usage.ts";
 import type { Candidate, ChooseOptions, Sample, Sampled, Slot } from "../registry/workflow.ts";
 import { type CallTally, currentScope, type Scope } from "./scope.ts";

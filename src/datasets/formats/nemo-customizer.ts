@@ -1,4 +1,5 @@
-import { type Message, textOf } from "../../records/message.ts";
+import type { Message } from "../../records/message.ts";
+import { textOf } from "../../records/message-text.ts";
 import { messagesOf } from "../../records/messages-of.ts";
 import type { Completion, DatasetFormat, ReadPair } from "../../registry/training.ts";
 import { isOfTool, losesParts, replyText, whyNoText } from "./reply-text.ts";

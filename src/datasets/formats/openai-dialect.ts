@@ -1,4 +1,5 @@
-import { type Message, textOf } from "../../records/message.ts";
+import type { Message } from "../../records/message.ts";
+import { textOf } from "../../records/message-text.ts";
 import { messagesOf, toolsOf } from "../../records/messages-of.ts";
 import type { DatasetFormat, ReadPair } from "../../registry/training.ts";
 import { lostFields } from "./lost-fields.ts";

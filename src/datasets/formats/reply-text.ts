@@ -1,4 +1,5 @@
-import { type Message, textOf } from "../../records/message.ts";
+import type { Message } from "../../records/message.ts";
+import { textOf } from "../../records/message-text.ts";
 import type { ReadPair } from "../../registry/training.ts";
 
 type Replies = Pick<ReadPair, "chosen" | "rejected">;

@@ -1,4 +1,4 @@
-import { textOf } from "../../records/message.ts";
+import { textOf } from "../../records/message-text.ts";
 import type { DatasetFormat } from "../../registry/training.ts";
 import { lostFields } from "./lost-fields.ts";
 import { isOfTool, replyText, whyNoText } from "./reply-text.ts";

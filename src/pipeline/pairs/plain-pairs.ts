@@ -1,6 +1,7 @@
 import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
 import type { SideFinder } from "../../datasets/split.ts";
-import { DpoTrajBuilder, type DpoTrajBuilderOptions, whyNoCouple } from "../../preferences/dpo-traj-builder.ts";
+import { DpoTrajBuilder, whyNoCouple } from "../../preferences/dpo-pairs.ts";
+import type { DpoTrajBuilderOptions } from "../../preferences/dpo-traj-builder-options.ts";
 import type { SkipCounts } from "../../registry/training.ts";
 import type { BatchOptions } from "./batch.ts";
 import { PlainLines, type PlainSink, Reply } from "./plain-lines.ts";

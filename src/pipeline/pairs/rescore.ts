@@ -1,6 +1,6 @@
 import { turnsOf } from "../../preferences/candidates.ts";
 import type { CandidateRecord } from "../../records/candidate.ts";
-import { textOf } from "../../records/message.ts";
+import { textOf } from "../../records/message-text.ts";
 import type { RunRecord } from "../../records/run.ts";
 import { noUsage } from "../../records/usage.ts";
 import type { Candidate, Question, Scorer } from "../../registry/workflow.ts";

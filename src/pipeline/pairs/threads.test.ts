@@ -13,7 +13,8 @@ const FILES = ["pairs.jsonl", "dataset/training_file.jsonl", "dataset/validation
 
 async function build(runs: string, threads: number, change: Partial<BuildPairsOptions> = {}) {
   const { buildPairs } = await import(join(dist, "pipeline/pairs/build-pairs.js"));
-  const { dpoTrajBuilder, DpoTrajBuilderOptions } = await import(join(dist, "preferences/dpo-traj-builder.js"));
+  const { dpoTrajBuilder } = await import(join(dist, "preferences/dpo-traj-builder.js"));
+  const { DpoTrajBuilderOptions } = await import(join(dist, "preferences/dpo-traj-builder-options.js"));
   const { nemoCustomizer } = await import(join(dist, "datasets/formats/nemo-customizer.js"));
   const output = await mkdtemp(join(tmpdir(), "pairwright-threads-"));
   await buildPairs({

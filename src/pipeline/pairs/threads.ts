@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
 import { startThread } from "../../lib/thread.ts";
-import { DpoTrajBuilder, type DpoTrajBuilderOptions } from "../../preferences/dpo-traj-builder.ts";
+import { DpoTrajBuilder } from "../../preferences/dpo-pairs.ts";
+import type { DpoTrajBuilderOptions } from "../../preferences/dpo-traj-builder-options.ts";
 import { type BatchMemory, type BatchOptions, memoryOf, newMemory } from "./batch.ts";
 import type { PairBatch } from "./entries.ts";
 import type { RunIndex, RunLine } from "./run-lines.ts";

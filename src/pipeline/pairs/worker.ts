@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { workerData } from "node:worker_threads";
 import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
 import { serveThread } from "../../lib/thread.ts";
-import { DpoTrajBuilder } from "../../preferences/dpo-traj-builder.ts";
+import { DpoTrajBuilder } from "../../preferences/dpo-pairs.ts";
 import { memoryOf, PairBatcher } from "./batch.ts";
 import type { PairBatch } from "./entries.ts";
 import type { RunLine } from "./run-lines.ts";

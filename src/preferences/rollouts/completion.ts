@@ -1,5 +1,5 @@
 import type { Message } from "../../records/message.ts";
-import { textOf } from "../../records/message.ts";
+import { textOf } from "../../records/message-text.ts";
 import { isBlank } from "../content.ts";
 
 /**

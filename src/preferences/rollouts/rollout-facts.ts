@@ -1,6 +1,7 @@
 import { canonicalJson, sha256 } from "../../lib/hash.ts";
 import { type Key, keyOfHex } from "../../lib/key-table.ts";
-import { type Message, type Tool, textOf } from "../../records/message.ts";
+import type { Message, Tool } from "../../records/message.ts";
+import { textOf } from "../../records/message-text.ts";
 import { messagesOf } from "../../records/messages-of.ts";
 import type { RolloutRecord, RolloutState } from "../../records/rollout.ts";
 import type { RolloutReader } from "../../registry/training.ts";

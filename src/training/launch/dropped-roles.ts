@@ -1,4 +1,5 @@
-import { type Message, textOf } from "../../records/message.ts";
+import type { Message } from "../../records/message.ts";
+import { textOf } from "../../records/message-text.ts";
 import type { LaunchRow } from "./launch-row.ts";
 
 /**

@@ -1,4 +1,5 @@
-import { type Message, textOf } from "../../records/message.ts";
+import type { Message } from "../../records/message.ts";
+import { textOf } from "../../records/message-text.ts";
 
 /** Messages as text for a judge to read, tool calls and results included. One plain message is its bare text. */
 export function renderMessages(messages: readonly Message[]): string {

@@ -2,7 +2,8 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nemoCustomizer } from "../../../datasets/formats/nemo-customizer.ts";
-import { DpoTrajBuilderOptions, dpoTrajBuilder } from "../../../preferences/dpo-traj-builder.ts";
+import { DpoTrajBuilderOptions } from "../../../preferences/dpo-traj-builder-options.ts";
+import { dpoTrajBuilder } from "../../../preferences/dpo-traj-builder.ts";
 import { RunRecord } from "../../../records/run.ts";
 import type { BuildPairsOptions } from "../build-pairs.ts";
 
