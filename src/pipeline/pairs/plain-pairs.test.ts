@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
 import { pairwright } from "../../datasets/formats/pairwright.ts";
+import { collectGarbage } from "../../lib/__fixtures__/collect-garbage.ts";
 import { hashFraction } from "../../lib/hash.ts";
 import { turnsOf } from "../../preferences/candidates.ts";
 import { dpoTrajBuilder } from "../../preferences/dpo-traj-builder.ts";
@@ -178,6 +179,65 @@ test("steps in ever other forms beside the candidates leave a run plain", () => 
     expect(batcher.addPlain(Buffer.from(line))).toBe(true);
   }
   expect(batcher.batch().size).toBe(100);
+});
+
+/** What a run comes to as it was written, each text of its line replaced by another one; and as its record. */
+function bothOf(replaced: [string, string][], run = storedRun(0, [["p", { good: 1, bad: 0 }]])) {
+  let line = JSON.stringify(run);
+  for (const [written, other] of replaced) {
+    expect(line).toContain(written);
+    line = line.replaceAll(written, other);
+  }
+  const made = [false, true].map((asRecord) => {
+    const batcher = new PairBatcher({ ...OPTIONS, builder: dpoTrajBuilder(DpoTrajBuilderOptions.parse({})) });
+    const bytes = Buffer.from(line);
+    const isPlain = !asRecord && batcher.addPlain(bytes);
+    if (!isPlain) batcher.addRun(turnReader()(bytes) as RunRecord);
+    const { found, pairs, facts } = batcher.batch();
+    return { isPlain, found, pairs: Buffer.from(pairs).toString("utf8"), facts: facts.join() };
+  });
+  const [{ isPlain, ...plain }, { isPlain: _, ...record }] = made as [(typeof made)[0], (typeof made)[0]];
+  expect(plain).toEqual(record);
+  return { isPlain, ...plain };
+}
+
+test("of a name that comes twice in an object the last one counts, also where it holds less", () => {
+  const usage = '"usage_info":{"token_usage":{"total_tokens":7}}';
+  const added = (more: string) => bothOf([['"data":{', `${more},"data":{`]]);
+  expect(added(usage)).toMatchObject({ isPlain: true, found: { candidate_tokens: 14 } });
+  for (const less of ["null", "{}", '{"token_usage":{}}']) {
+    expect(added(`${usage},"usage_info":${less}`)).toMatchObject({ isPlain: true, found: { candidate_tokens: 0 } });
+  }
+});
+
+test("a reply that was cut off is not chosen, however the reason is written", () => {
+  for (const written of ["length", "l\\u0065ngth", "\\u006cength"]) {
+    const { found, pairs } = bothOf([['"data":{', `"data":{"finish_reason":"${written}",`]]);
+    expect(found.skipped).toEqual({ truncated_chosen: 1 });
+    expect(pairs).toBe("");
+  }
+});
+
+test("steps in ever other forms are not kept, nor are the texts of those whose form is", () => {
+  const batcher = new PairBatcher({ ...OPTIONS, builder: dpoTrajBuilder(DpoTrajBuilderOptions.parse({})) });
+  const { steps, ...run } = storedRun(0, [["p", { good: 1, bad: 0 }]]);
+  const text = "x".repeat(1 << 17);
+  const add = (place: number) => {
+    const other = { payload: { name: "f", data: { output: Array(place).fill(0), text } } };
+    expect(batcher.addPlain(Buffer.from(JSON.stringify({ ...run, steps: [other, ...steps] })))).toBe(true);
+  };
+  const living = () => {
+    collectGarbage();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  add(0);
+  const before = living();
+  for (let place = 1; place < 70; place += 1) add(place);
+  const after = living();
+  expect(after - before).toBeLessThan(3 << 20);
+  for (let place = 70; place < 130; place += 1) add(place * 20);
+  expect(living() - after).toBeLessThan(3 << 20);
 });
 
 test("after many runs that are not plain, no more are tried", () => {

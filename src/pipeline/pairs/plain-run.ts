@@ -42,8 +42,8 @@ export class PlainRunReader {
   readonly #cursor = new JsonCursor();
   readonly #numbers = new NumberReader();
   readonly #kinds: StepKind[] = [];
-  /** Which kind came last after one. */
-  readonly #next = new Map<StepKind | undefined, StepKind>();
+  /** The kind of the last run's first step. */
+  #first: StepKind | undefined;
   #misses = 0;
   #candidateCount = 0;
   /** What was read last: its line, the same to be read four bytes at a time, and what is in it. */
@@ -128,7 +128,7 @@ export class PlainRunReader {
       cursor.at = start;
       return kind.form.reads(cursor);
     };
-    const expected = this.#next.get(before);
+    const expected = before === undefined ? this.#first : before.next;
     if (expected !== undefined && has(expected)) return expected;
     let kind = this.#kinds.find(has);
     if (kind === undefined) {
@@ -141,7 +141,8 @@ export class PlainRunReader {
       // It finds the values now.
       if (!has(kind)) return undefined;
     }
-    this.#next.set(before, kind);
+    if (before === undefined) this.#first = kind;
+    else before.next = kind;
     return kind;
   }
 
@@ -161,7 +162,7 @@ export class PlainRunReader {
     const { starts, ends, isOdd } = form;
     const { output, score, seed, model, finish_reason, tokens } = places;
     const { bytes } = this;
-    if ((output >= 0 && isOdd[output] === 1) || (model >= 0 && isOdd[model] === 1)) return false;
+    if (isOddAt(isOdd, output) || isOddAt(isOdd, model) || isOddAt(isOdd, finish_reason)) return false;
     candidate.candidate_index = this.#count(form, places.candidate_index);
     candidate.tokens = tokens === NOTHING ? 0 : this.#count(form, tokens);
     if (candidate.candidate_index === NOT_A_COUNT || candidate.tokens === NOT_A_COUNT) return false;
@@ -262,6 +263,11 @@ function headOf({ example_id, rep, run_index, seed, group, usage }: Record<strin
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Whether a text that may be missing is there and written in an odd way. */
+function isOddAt(isOdd: Uint8Array, place: number): boolean {
+  return place >= 0 && isOdd[place] === 1;
 }
 
 /** Whether a text is the reason of a reply that was cut off. */

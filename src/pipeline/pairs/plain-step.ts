@@ -28,6 +28,8 @@ export interface StepKind {
   form: JsonForm;
   /** `undefined` for a step that is no candidate. */
   candidate: CandidatePlaces | undefined;
+  /** The kind of step that came after one of this kind the last time. */
+  next: StepKind | undefined;
 }
 
 const MESSAGE_ROLES: ReadonlySet<unknown> = new Set(["system", "developer", "user", "assistant"]);
@@ -39,10 +41,10 @@ export function stepKindOf(bytes: Buffer, step_name: string): StepKind | undefin
   const step = JSON.parse(bytes.toString("utf8")) as unknown;
   const payload = isObject(step) && isObject(step.payload) ? step.payload : undefined;
   if (payload?.name !== step_name || (payload.event_type !== "TTC_END" && payload.event_type !== "CUSTOM_END")) {
-    return { form, candidate: undefined };
+    return { form, candidate: undefined, next: undefined };
   }
   const candidate = isObject(payload.data) ? placesOf(form, payload, payload.data) : undefined;
-  return candidate && { form, candidate };
+  return candidate && { form, candidate, next: undefined };
 }
 
 /** What says what kind of step it is, and the roles of messages. */
@@ -95,8 +97,14 @@ function placesOf(
           ? CODE
           : NOTHING,
     finish_reason: typed("finish_reason", "string"),
-    tokens: at("usage_info", "token_usage", "total_tokens"),
+    // Only what counts of what has that name: JSON may say a name twice, and means the last one.
+    tokens:
+      typeof tokensIn(payload.usage_info) === "number" ? at("usage_info", "token_usage", "total_tokens") : NOTHING,
   };
+}
+
+function tokensIn(usage: unknown): unknown {
+  return isObject(usage) && isObject(usage.token_usage) ? usage.token_usage.total_tokens : undefined;
 }
 
 /** Where the contents of a prompt are that is a text, or messages of a text each and nothing else. */
