@@ -1,4 +1,4 @@
-import { sha256 } from "../lib/hash.ts";
+import { type Digest, digestOf } from "../lib/hash.ts";
 import type { CandidateRecord } from "../records/candidate.ts";
 import type { Message } from "../records/message.ts";
 import type { SkipCounts } from "../registry/training.ts";
@@ -10,8 +10,8 @@ export interface Contender {
   score: number;
   /** The reply, equal for equal replies. */
   text: string;
-  /** Its SHA-256, made once. */
-  hash(): string;
+  /** What its pairs' ids are made of, made once. */
+  digest(): Digest;
   /** Cut off at the token limit: good enough to be rejected, never to be chosen. */
   truncated: boolean;
   /** Those it may pair with, itself included. */
@@ -65,14 +65,14 @@ function addTo(groups: Contender[][], candidate: CandidateRecord): void {
     groups.push(group);
   }
   const text = contentOf(candidate.completion);
-  let hash: string | undefined;
+  let digest: Digest | undefined;
   group.push({
     candidate,
     score: candidate.score ?? Number.NaN,
     text,
-    hash: () => {
-      hash ??= sha256(text);
-      return hash;
+    digest: () => {
+      digest ??= digestOf(text);
+      return digest;
     },
     truncated: candidate.finish_reason === "length",
     group,

@@ -1,4 +1,4 @@
-import { canonicalJson, type Digest, digestOfHex, sha256 } from "../lib/hash.ts";
+import { canonicalJson, type Digest, digestOf, sha256 } from "../lib/hash.ts";
 import type { Message, Tool } from "../records/message.ts";
 
 /**
@@ -27,6 +27,11 @@ export function contentHash(messages: readonly Message[]): string {
   return sha256(contentOf(messages));
 }
 
+/** The beginning of `contentHash`: what a pair's id is made of. */
+export function contentDigest(messages: readonly Message[]): Digest {
+  return digestOf(contentOf(messages));
+}
+
 /** What a model was asked, as one text: the prompt's content, and the tools where there are any. */
 export function questionOf(prompt: readonly Message[], tools: readonly Tool[] | undefined): string {
   return tools === undefined ? contentOf(prompt) : contentOf(prompt) + toolsText(tools);
@@ -35,6 +40,11 @@ export function questionOf(prompt: readonly Message[], tools: readonly Tool[] | 
 /** SHA-256 of what a model was asked. Without tools it is that of the prompt. */
 export function questionHash(prompt: readonly Message[], tools: readonly Tool[] | undefined): string {
   return sha256(questionOf(prompt, tools));
+}
+
+/** The beginning of `questionHash`. */
+export function questionDigest(prompt: readonly Message[], tools: readonly Tool[] | undefined): Digest {
+  return digestOf(questionOf(prompt, tools));
 }
 
 /** Whether the same tools were offered, however their fields are ordered. */
@@ -52,13 +62,13 @@ function toolsText(tools: readonly Tool[]): string {
   return lastTools.sorted;
 }
 
-/** The id of a pair, from the hashes of its question and its two replies: 128 bits in hexadecimal. */
-export function pairId(question: string, chosen: string, rejected: string): string {
-  const [q, c, r] = [question, chosen, rejected].map(digestOfHex) as [Digest, Digest, Digest];
-  let id = "";
-  for (let part = 0; part < 4; part += 1) id += hex32(pairIdPart(part, q, c, r));
-  return id;
+/** The id of a pair, from the digests of its question and its two replies: 128 bits in hexadecimal. */
+export function pairId(question: Digest, chosen: Digest, rejected: Digest): string {
+  for (let part = 0; part < 4; part += 1) ID.writeInt32BE(pairIdPart(part, question, chosen, rejected), part * 4);
+  return ID.toString("hex");
 }
+
+const ID = Buffer.alloc(16);
 
 /**
  * One of the four parts of a pair's id. Each part of three digests is mixed by itself, in a way that can be undone when
@@ -73,10 +83,6 @@ function mix(bits: number): number {
   let mixed = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
   return mixed ^ (mixed >>> 16);
-}
-
-function hex32(bits: number): string {
-  return (bits >>> 0).toString(16).padStart(8, "0");
 }
 
 /** Whether two lists of messages have the same content. */

@@ -1,9 +1,10 @@
+import type { Digest } from "../lib/hash.ts";
 import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
 import type { UnsplitPair } from "../records/pair.ts";
 import type { SkipCounts, TrajectoryBuilder } from "../registry/training.ts";
 import { bestCandidate } from "./best-candidate.ts";
 import { type Contender, contenderGroups } from "./contenders.ts";
-import { pairId, questionHash } from "./content.ts";
+import { pairId, questionDigest } from "./content.ts";
 import type { DpoTrajBuilderOptions } from "./dpo-traj-builder-options.ts";
 
 /** What candidates are called unless told. */
@@ -48,7 +49,7 @@ export class DpoTrajBuilder implements TrajectoryBuilder {
     for (const group of contenderGroups(turn.candidates, policy_candidates_only, skipped)) {
       pairMode(group, (better, worse) => consider(better, worse, min_score_diff, couples, skipped));
     }
-    const questions = new Map<Contender[], string>();
+    const questions = new Map<Contender[], Digest>();
     return capped(couples, this.#options.max_pairs_per_turn, skipped).map((couple) =>
       pairOf(turn, couple, this.#options.reward_from_score_diff, questions),
     );
@@ -168,7 +169,7 @@ function pairOf(
   turn: TurnRecord,
   { better, worse, score_diff }: Couple,
   fromDifference: boolean,
-  questions: Map<Contender[], string>,
+  questions: Map<Contender[], Digest>,
 ): UnsplitPair {
   const { candidate: chosen, group } = better;
   const { candidate: rejected } = worse;
@@ -176,12 +177,12 @@ function pairOf(
   const { prompt, tools } = group[0]?.candidate ?? chosen;
   let question = questions.get(group);
   if (question === undefined) {
-    question = questionHash(prompt, tools);
+    question = questionDigest(prompt, tools);
     questions.set(group, question);
   }
   const model = chosen.model === rejected.model ? (chosen.model ?? null) : null;
   const pair: UnsplitPair = {
-    pair_id: pairId(question, better.hash(), worse.hash()),
+    pair_id: pairId(question, better.digest(), worse.digest()),
     example_id: turn.source.example_id,
     rep: turn.source.rep,
     run_index: turn.source.run_index,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sha256 } from "../lib/hash.ts";
+import { digestOf } from "../lib/hash.ts";
 import { seededRandom } from "../lib/random.ts";
 import type { CandidateRecord, TurnRecord } from "../records/candidate.ts";
 import { PreferencePair } from "../records/pair.ts";
@@ -60,7 +60,7 @@ test("defaults and names are those of the seeds", () => {
 
 test("a pair says what it is made of", () => {
   const { pairs } = build({}, turn(["bad", 0.25, { seed: 1 }], ["good", 0.75, { seed: 2 }]));
-  const hashOf = (text: string, role: string) => sha256(`[{"content":"${text}","role":"${role}"}]`);
+  const hashOf = (text: string, role: string) => digestOf(`[{"content":"${text}","role":"${role}"}]`);
   expect(pairs).toEqual([
     {
       pair_id: pairId(hashOf("?", "user"), hashOf("good", "assistant"), hashOf("bad", "assistant")),
@@ -269,8 +269,8 @@ test("tools are part of a pair's id, however their fields are ordered; without t
   const f = { type: "function" as const, function: { name: "f", description: "d" } };
   const turned = { function: { description: "d", name: "f" }, type: "function" as const };
   const idOf = (more: Partial<CandidateRecord>) => build({}, turn(["a", 1, more], ["b", 0, more])).pairs[0]?.pair_id;
-  const prompt = sha256('[{"content":"?","role":"user"}]');
-  const reply = (text: string) => sha256(`[{"content":"${text}","role":"assistant"}]`);
+  const prompt = digestOf('[{"content":"?","role":"user"}]');
+  const reply = (text: string) => digestOf(`[{"content":"${text}","role":"assistant"}]`);
   expect(idOf({})).toBe(pairId(prompt, reply("a"), reply("b")));
   expect(idOf({ tools: [f] })).not.toBe(idOf({}));
   expect(idOf({ tools: [turned] })).toBe(idOf({ tools: [f] }));

@@ -4,7 +4,7 @@ import { withoutCalls } from "../../datasets/formats/without-calls.ts";
 import { usageError } from "../../lib/errors.ts";
 import { writeFileWhole } from "../../lib/files.ts";
 import { refuseUnwritable } from "../../lib/refuse-unwritable.ts";
-import { contentHash, pairId, questionHash } from "../../preferences/content.ts";
+import { contentDigest, pairId, questionDigest, questionHash } from "../../preferences/content.ts";
 import type { DatasetFormat, ReadPair } from "../../registry/training.ts";
 import { type NamedFormats, type PairInFile, readPairs } from "./read-pairs.ts";
 
@@ -131,7 +131,7 @@ function withProvenance({ pair, format }: PairInFile): ReadPair {
   const question = questionHash(prompt, tools);
   const score_diff = chosen_score - rejected_score;
   return {
-    pair_id: pairId(question, contentHash(chosen), contentHash(rejected)),
+    pair_id: pairId(questionDigest(prompt, tools), contentDigest(chosen), contentDigest(rejected)),
     example_id: question,
     rep: 0,
     run_index: 0,

@@ -2,7 +2,7 @@ import { withoutCalls } from "../../datasets/formats/without-calls.ts";
 import { ByteBuffer } from "../../lib/byte-sink.ts";
 import { STANDS_FOR } from "../../lib/form-reader.ts";
 import { keyOfHex } from "../../lib/key-table.ts";
-import { contentHash, pairId, questionHash } from "../../preferences/content.ts";
+import { contentDigest, contentHash, pairId, questionDigest, questionHash } from "../../preferences/content.ts";
 import { charactersOf, sideOf } from "../../preferences/rollouts/completion.ts";
 import { firstDivergence } from "../../preferences/rollouts/divergence.ts";
 import { charactersWritten, type PlainRollout, writeRow } from "../../preferences/rollouts/plain-rollout.ts";
@@ -181,7 +181,7 @@ export class RowMaker {
     const question = questionHash(said.prompt, tools);
     const rejectedModel = worse.rollout.model;
     return {
-      pair_id: pairId(question, contentHash(said.chosen), contentHash(said.rejected)),
+      pair_id: pairId(questionDigest(said.prompt, tools), contentDigest(said.chosen), contentDigest(said.rejected)),
       example_id: taskOf(better.rollout, better.row, this.#options) ?? question,
       rep: 0,
       run_index: 0,
