@@ -21,7 +21,7 @@ export interface Job {
 }
 
 /** Below this a thread's start costs more than it saves. */
-const WORTH_BYTES = 32 << 20;
+const WORTH_BYTES = 128 << 20;
 /** Each thread takes some 40 MB, and the one that writes can follow no more than so many. */
 const MAX_THREADS = 3;
 /** Runs die young: each collection costs what lives, a run or two, so it must not come too often. */
