@@ -35,7 +35,7 @@ const ESCAPES = Uint8Array.from({ length: 256 }, (_, byte) =>
  */
 export class JsonCursor {
   bytes: Buffer = Buffer.alloc(0);
-  /** The same bytes, to be read four at a time. */
+  /** The same bytes, to be read several at a time. */
   view: DataView = new DataView(new ArrayBuffer(0));
   at = 0;
   /** Whether the last string has an escape that `JSON.stringify` would write in another way: `\\/`, or one by code. */

@@ -10,6 +10,8 @@ import { PlainCandidate, PlainTurn, sameBytes } from "./plain-turn.ts";
 const MAX_KINDS = 64;
 /** After so many runs that are not plain no more are tried. */
 const MAX_MISSES = 64;
+/** Each new turn is compared with all before it: with more of them another way is the faster one. */
+const MAX_TURNS = 1000;
 /** So many digits are added up exactly. */
 const MAX_DIGITS = 15;
 const NOT_A_COUNT = -1;
@@ -46,7 +48,7 @@ export class PlainRunReader {
   #first: StepKind | undefined;
   #misses = 0;
   #candidateCount = 0;
-  /** What was read last: its line, the same to be read four bytes at a time, and what is in it. */
+  /** What was read last: its line, the same to be read several bytes at a time, and what is in it. */
   bytes: Buffer = Buffer.alloc(0);
   view: DataView = this.#cursor.view;
   head: PlainHead = { example_id: "", rep: 0, run_index: 0, seed: 0, group: undefined, total_tokens: 0 };
@@ -211,6 +213,7 @@ export class PlainRunReader {
 
   /** The next turn, with its first candidate. */
   #begin(place: number, form: JsonForm, { turn_id, turn_index, roles, prompt }: CandidatePlaces): boolean {
+    if (this.turnCount === MAX_TURNS) return false;
     const { starts, ends, isOdd } = form;
     let turn = this.turns[this.turnCount];
     if (turn === undefined) {
