@@ -55,7 +55,6 @@ export class JsonPicker {
   readonly #wanted: Wanted;
   readonly #root: Part;
   readonly #cursor = new JsonCursor();
-  #view: DataView = new DataView(new ArrayBuffer(0));
   /** The text, when each of its characters is one byte. */
   #text: string | undefined;
 
@@ -66,7 +65,6 @@ export class JsonPicker {
 
   /** What is wanted of the value that these bytes are in JSON, as UTF-8. */
   pick(bytes: Buffer): unknown {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#cursor.open(bytes);
     this.#text = isAscii(bytes) ? bytes.toString("latin1") : undefined;
     try {
@@ -134,7 +132,7 @@ export class JsonPicker {
   #member(part: Part, before: Member | undefined): Member {
     const cursor = this.#cursor;
     const expected = before === undefined ? part.first : before.next;
-    if (expected?.written.isAt(this.#view, cursor.at, cursor.bytes.length)) {
+    if (expected?.written.isAt(cursor.view, cursor.at, cursor.bytes.length)) {
       cursor.at += expected.written.length;
       cursor.space();
       return expected;
@@ -171,7 +169,7 @@ export class JsonPicker {
 
   /** Goes over a text, a list or an object that has the bytes of the one before, and says whether it has. */
   #repeats({ last }: Part): boolean {
-    if (!last.isAt(this.#view, this.#cursor.at, this.#cursor.bytes.length)) return false;
+    if (!last.isAt(this.#cursor.view, this.#cursor.at, this.#cursor.bytes.length)) return false;
     this.#cursor.at += last.length;
     return true;
   }

@@ -39,8 +39,8 @@ export class DpoTrajBuilder implements TrajectoryBuilder {
   }
 
   pairsOf(turn: TurnRecord, skipped: SkipCounts): UnsplitPair[] {
-    const { pair_mode, exhaustive_pairs, policy_candidates_only, min_score_diff } = this.#options;
-    const pairMode = MODES[pair_mode ?? (exhaustive_pairs ? "all" : "best_vs_worst")];
+    const { policy_candidates_only, min_score_diff } = this.#options;
+    const pairMode = MODES[pairModeOf(this.#options)];
     if (turn.candidates.length < 2) {
       count(skipped, "single_candidate");
       return [];
@@ -61,6 +61,13 @@ export class DpoTrajBuilder implements TrajectoryBuilder {
   }
 }
 
+/** Which replies of a turn pair. */
+export function pairModeOf({ pair_mode, exhaustive_pairs }: DpoTrajBuilderOptions): PairMode {
+  return pair_mode ?? (exhaustive_pairs ? "all" : "best_vs_worst");
+}
+
+type PairMode = NonNullable<DpoTrajBuilderOptions["pair_mode"]>;
+
 interface Couple {
   better: Contender;
   worse: Contender;
@@ -70,7 +77,7 @@ interface Couple {
 /** Takes every two of a group that a mode compares; with unequal scores the better one comes first. */
 type Take = (better: Contender, worse: Contender) => void;
 
-const MODES: Record<"all" | "best_vs_worst" | "best_vs_lower", (group: Contender[], take: Take) => void> = {
+const MODES: Record<PairMode, (group: Contender[], take: Take) => void> = {
   all(group, take) {
     for (const one of group) takeLower(one, group, take);
   },

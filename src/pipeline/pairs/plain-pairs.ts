@@ -1,6 +1,6 @@
 import { nemoCustomizer } from "../../datasets/formats/nemo-customizer.ts";
 import type { SideFinder } from "../../datasets/split.ts";
-import { DpoTrajBuilder, whyNoCouple } from "../../preferences/dpo-pairs.ts";
+import { DpoTrajBuilder, pairModeOf, whyNoCouple } from "../../preferences/dpo-pairs.ts";
 import type { DpoTrajBuilderOptions } from "../../preferences/dpo-traj-builder-options.ts";
 import type { SkipCounts } from "../../registry/training.ts";
 import type { BatchOptions } from "./batch.ts";
@@ -32,8 +32,7 @@ export class PlainPairs {
   static for(options: BatchOptions, sides: SideFinder, sink: PlainSink): PlainPairs | undefined {
     const builder = DpoTrajBuilder.optionsOf(options.builder);
     if (builder === undefined || options.format !== nemoCustomizer || options.training_type !== "dpo") return undefined;
-    const mode = builder.pair_mode ?? (builder.exhaustive_pairs ? "all" : "best_vs_worst");
-    if (mode !== "all" || builder.max_pairs_per_turn !== null) return undefined;
+    if (pairModeOf(builder) !== "all" || builder.max_pairs_per_turn !== null) return undefined;
     return new PlainPairs(builder, options, sides, sink);
   }
 
