@@ -149,8 +149,10 @@ test("what services would refuse is found out by asking them: namespace, config,
   const ended = await doctor(wrong);
   expect(ended.code).toBe(2);
   expect(faultsOf(ended)).toEqual({
-    entity_store: expect.stringContaining("has no namespace ns: create it, or set create_namespace_if_missing: true"),
-    datastore: expect.stringContaining("has no namespace ns"),
+    entity_store: expect.stringContaining(
+      'the Entity Store has no "ns" (create it, or set create_namespace_if_missing: true)',
+    ),
+    datastore: expect.stringContaining('the Datastore has no "ns"'),
     customization_config: expect.stringContaining(
       'has no config "local/tinny@v1.0.0+CPU". Did you mean "local/tiny@v1.0.0+CPU"? (name one of: local/tiny@v1.0.0+CPU)',
     ),
@@ -182,7 +184,7 @@ test("what services would refuse is found out by asking them: namespace, config,
       "llms.model": expect.stringMatching(/answered 401: who are you\?.*set OPENAI_API_KEY/),
       datastore: expect.stringContaining("does not accept the key (HTTP 401: no) (set HF_TOKEN or hf_token)"),
       hyperparameters: expect.stringContaining(
-        "does not do dpo with lora: set training_type and finetuning_type to sft with lora",
+        "does not do dpo with lora (set training_type and finetuning_type to sft with lora)",
       ),
       deployments: expect.stringContaining("has no Deployment Management"),
     });

@@ -308,7 +308,7 @@ test("without pairs nothing is uploaded", async () => {
   const none = await run(single);
   expect(none.code).toBe(4);
   expect(none.stderr).toContain("error[no_pairs]: no preference pairs were generated");
-  expect(stub.calls()).toEqual([]);
+  expect(posts(stub.calls())).toEqual([]);
 });
 
 test.each([
@@ -334,7 +334,7 @@ test.each([
       const result = jsonOf<{ error?: { code: string }; job?: object }>(ended);
       expect(result.error?.code).toBe(error);
       if (go_on) expect(result).toMatchObject({ completed: 4, failed: 4, job: { status: "completed" } });
-      else expect(stub.calls()).toEqual([]);
+      else expect(posts(stub.calls())).toEqual([]);
     } finally {
       await down.close();
     }
@@ -365,6 +365,25 @@ test("killed in the second of three runs of the data set, it ends with the same 
     await slow.close();
   }
 });
+
+test.each([
+  ["no namespace", "namespace_not_found", { "GET /v1/datastore/namespaces/*": { status: 404 } }],
+  ["no such config", "customization_config_not_found", { "GET /v1/customization/configs": status({ data: [] }) }],
+  ["another key", "platform_key_refused", { "GET /v1/namespaces/*": { status: 401 } }],
+] as [string, string, Rules][])(
+  "a platform with %s is found out before anything is collected",
+  async (_, code, rules) => {
+    await using stub = await services(rules);
+    await using project = await trainer(stub.origin, { adapter: { create_namespace_if_missing: false } });
+    const calls = model.calls;
+    const ended = await run(project, "--no-cache");
+    expect(ended.code).toBe(2);
+    expect(jsonOf<{ error: { code: string } }>(ended).error.code).toBe(code);
+    expect(model.calls).toBe(calls);
+    expect(posts(stub.calls())).toEqual([]);
+    expect(await runDirs(project.out)).toEqual([]);
+  },
+);
 
 test.each([
   [{ enabled: false }, [], "finetuning_disabled"],

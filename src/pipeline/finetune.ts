@@ -23,6 +23,7 @@ import {
   writtenPlan,
 } from "./finetune/measuring.ts";
 import { promoteIfBetter } from "./finetune/promote.ts";
+import { refuseUntrainable } from "./finetune/refuse-untrainable.ts";
 import { type FinetuneResult, type TrainingOptions, trainIn, trainingFor } from "./finetune/run-job.ts";
 import { storedResult } from "./finetune/stored-result.ts";
 import type { Measurement } from "./measure/measure-model.ts";
@@ -45,7 +46,8 @@ export interface FinetuneOptions extends RunOptions, Omit<TrainingOptions, "try_
 
 /**
  * `collect × num_runs -> pairs -> data set -> job -> model -> deployment`, in one folder of the output folder, which this
- * process alone uses. With `resume` it goes on from whatever is there: runs, data set, or a job under way.
+ * process alone uses. With `resume` it goes on from whatever is there: runs, data set, or a job under way. What can be
+ * seen of the backend is looked at first: the errors of `refuseUntrainable` come before anything is spent.
  */
 export async function finetune(parts: Parts, options: FinetuneOptions): Promise<FinetuneResult> {
   const lock = await lockOutput(parts.output_dir);
@@ -104,6 +106,8 @@ async function begin(parts: Parts, held: HeldOut, plan: Plan | undefined, option
   const { training, log, now, times } = options;
   const { num_runs, continue_on_collection_error } = training.collection;
   const history = { builder: parts.pairs.builder, num_runs, now, log };
+  // Later rounds train where the first one did.
+  if ((options.round ?? 1) === 1) await refuseUntrainable(options);
   if (held.count > 0) log.info(`${counted(held.count, "example")} held out: nothing is collected there`);
   if (num_runs > 1) log.info(`collecting in ${num_runs} runs of the data set`);
   const began = now();

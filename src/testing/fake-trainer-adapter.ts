@@ -19,6 +19,8 @@ export interface FakeTrainingOptions {
   deploy_on_completion?: boolean;
   polling?: Partial<TrainingBackend["polling"]>;
   dataset?: Partial<TrainerAdapter["dataset"]>;
+  /** What can be looked at before a training; nothing unless told. */
+  checks?: TrainingBackend["checks"];
 }
 
 /** A trainer adapter that trains nothing, and the calls that its backend got. */
@@ -80,6 +82,7 @@ export function fakeTrainerAdapter(options: FakeTrainingOptions = {}): FakeTrain
     },
     list: async () => jobs.map((_, index) => statusOf(`fake-${index + 1}`)).reverse(),
     ...fakeDeployments(options, calls),
+    ...(options.checks && { checks: options.checks }),
     close: () => undefined,
   };
   const usual = { format: "nemo-customizer", use_full_message_history: false, training_type: "dpo" as const };

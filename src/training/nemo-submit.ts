@@ -3,6 +3,7 @@ import type { JobSteps } from "../registry/training-backend.ts";
 import type { CustomizerClient, KnownJob } from "./clients/customizer.ts";
 import { RefusedError } from "./clients/service.ts";
 import type { NemoCustomizerTrainerAdapterOptions } from "./nemo-customizer-options.ts";
+import { configNotFound } from "./nemo-faults.ts";
 import type { JobCreate } from "./wire/customizer.ts";
 
 export interface SubmitParts {
@@ -81,15 +82,7 @@ async function explained(error: unknown, { options, customizer, steps }: SubmitP
   if (!(error instanceof RefusedError) || error.code !== "platform_refused") return error;
   const { customization_config } = options;
   const config = await customizer.hasConfig(customization_config, steps.signal).catch(() => undefined);
-  if (config?.found === false) {
-    return usageError({
-      code: "customization_config_not_found",
-      where: "customization_config",
-      what: `the Customizer has no config "${customization_config}"`,
-      fix: config.known.length > 0 ? `name one of: ${config.known.join(", ")}` : "create one in the Customizer first",
-      cause: error,
-    });
-  }
+  if (config?.found === false) return configNotFound(customization_config, config.known, error);
   if (error.status === 409) {
     return usageError({
       code: "job_conflict",

@@ -5,6 +5,7 @@ import { hubClient, type RepositoryFile } from "./clients/hub.ts";
 import { datastoreNamespaces, entityNamespaces } from "./clients/namespaces.ts";
 import type { Service } from "./clients/service.ts";
 import type { NemoCustomizerTrainerAdapterOptions } from "./nemo-customizer-options.ts";
+import { namespaceNotFound } from "./nemo-faults.ts";
 import { hubUrl } from "./wire/hub.ts";
 
 /** Where the Customizer looks for rows in a repository, and under which name ours lie there. */
@@ -73,14 +74,7 @@ async function needNamespaces({ options, platform, datastore, steps }: UploadPar
   ];
   for (const { service, name, namespaces } of stores) {
     if (await namespaces.has(namespace, steps.signal)) continue;
-    if (!create_namespace_if_missing) {
-      throw usageError({
-        code: "namespace_not_found",
-        where: service.endpoint,
-        what: `namespace not found: ${name} has no "${namespace}"`,
-        fix: "create it, or set create_namespace_if_missing: true",
-      });
-    }
+    if (!create_namespace_if_missing) throw namespaceNotFound(name, service.endpoint, namespace);
     await namespaces.create(namespace, steps.signal);
     steps.log.info(`${name} has the namespace ${namespace} now`);
   }

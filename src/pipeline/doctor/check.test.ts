@@ -3,8 +3,11 @@ import { EXIT, PairwrightError } from "../../lib/errors.ts";
 import { makeChecks, ok } from "./check.ts";
 
 const never = () => new Promise<never>(() => undefined);
-const raise = (exit_code: number) => async () => {
-  throw new PairwrightError({ code: "x", where: "there", what: "it is broken", fix: "mend it", exit_code });
+const fault = (exit_code: number) =>
+  new PairwrightError({ code: "x", where: "there", what: "it is broken", fix: "mend it", exit_code });
+const [wrong, away] = [fault(EXIT.usage), fault(EXIT.unreachable)];
+const raise = (error: PairwrightError) => async () => {
+  throw error;
 };
 const signal = () => new AbortController().signal;
 
@@ -15,8 +18,8 @@ test("all checks are made at once, in their order, whatever one of them finds, a
       { name: "hangs", look: never },
       { name: "hangs, too", look: never },
       { name: "fine", look: async () => ok("as it should be") },
-      { name: "wrong", look: raise(EXIT.usage) },
-      { name: "away", look: raise(EXIT.unreachable) },
+      { name: "wrong", look: raise(wrong) },
+      { name: "away", look: raise(away) },
     ],
     { signal: signal(), limit_ms: 100 },
   );
@@ -25,8 +28,14 @@ test("all checks are made at once, in their order, whatever one of them finds, a
     { check: { name: "hangs", status: "failed", detail: "no answer within 0.1 s" }, unreachable: true },
     { check: { name: "hangs, too", status: "failed", detail: "no answer within 0.1 s" }, unreachable: true },
     { check: { name: "fine", status: "ok", detail: "as it should be" }, unreachable: false },
-    { check: { name: "wrong", status: "failed", detail: "there: it is broken (mend it)" }, unreachable: false },
-    { check: { name: "away", status: "failed", detail: "there: it is broken (mend it)" }, unreachable: true },
+    {
+      check: { name: "wrong", status: "failed", detail: "there: it is broken (mend it)" },
+      ...{ unreachable: false, fault: wrong },
+    },
+    {
+      check: { name: "away", status: "failed", detail: "there: it is broken (mend it)" },
+      ...{ unreachable: true, fault: away },
+    },
   ]);
 });
 

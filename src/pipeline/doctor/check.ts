@@ -11,6 +11,8 @@ export interface Check extends Finding {
 export interface Made {
   check: Check;
   unreachable: boolean;
+  /** What it threw. */
+  fault?: PairwrightError;
 }
 
 const LIMIT_MS = 5000;
@@ -37,10 +39,9 @@ async function make({ name, look }: BackendCheck, signal: AbortSignal, limit_ms:
     return { check: { name, ...finding }, unreachable: false };
   } catch (error) {
     signal.throwIfAborted();
-    if (limit.aborted) {
-      return { check: { name, ...failed(`no answer within ${limit_ms / 1000} s`) }, unreachable: true };
-    }
-    return { check: { name, ...failingOf(error) }, unreachable: exitOf(error) === EXIT.unreachable };
+    const finding = limit.aborted ? failed(`no answer within ${limit_ms / 1000} s`) : failingOf(error);
+    const unreachable = limit.aborted || exitOf(error) === EXIT.unreachable;
+    return { check: { name, ...finding }, unreachable, ...(PairwrightError.is(error) && { fault: error }) };
   }
 }
 
