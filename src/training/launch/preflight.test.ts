@@ -63,7 +63,8 @@ const failures = (findings: readonly LaunchFinding[]) =>
   findings.flatMap(({ status, code, detail }) => (status === "failed" ? [{ code, detail }] : []));
 
 test("what is as it should be is said, and refused nothing", async () => {
-  const findings = await look("nemo-rl", { rows: several(binary, 9) });
+  const others = several((index) => binary(index + 9), 9);
+  const findings = await look("nemo-rl", { rows: several(binary, 9), validation: others });
   expect(findings.map(({ name, status, detail }) => [name, status, detail])).toEqual([
     ["checkpoint_metric", "ok", "the validation's loss"],
     ["paths", "ok", "absolute, and of a kind that is known"],
@@ -71,11 +72,33 @@ test("what is as it should be is said, and refused nothing", async () => {
     ["tokenizer", "ok", `of ${join(dir, "model")}`],
     ["dataset", "ok", "9 pairs to train on, 9 to validate with"],
     ["batch", "ok", "2 steps of 4 pairs"],
+    ["shared_prompts", "ok", "none of 9 prompts to validate with is trained on"],
     ["chat_template", "ok", "it writes all messages of every row"],
     ["lengths", "ok", expect.stringMatching(/^up to \d+ tokens of 1024$/)],
     ["sides", "ok", "chosen and rejected differ in every pair"],
   ]);
   expect(() => refuseFailed(findings)).not.toThrow();
+});
+
+test("prompts that are trained on and validated with are a warning, with their count, their lines and both files", async () => {
+  const rows = [...several(binary, 9), binary(7, { chosen: "another", rejected: "bad" })];
+  const validation = [...several((index) => binary(index + 20), 3), binary(7), binary(7), binary(2)];
+  // The same words, as messages whose keys stand in another order.
+  validation.push(binary(0, { prompt: [{ content: "Play 4", role: "user" }] }));
+  const findings = await look("nemo-rl", { rows, validation });
+  const leak = findings.find(({ name }) => name === "shared_prompts");
+  expect(leak).toMatchObject({ status: "warning", code: null });
+  expect(leak?.detail).toMatch(
+    /^3 of 6 prompts to validate with \(lines 4, 6, 7 of \S+\/rows-(\d+)\.jsonl\) are among those to train on \(\S+\/rows-(\d+)\.jsonl\): .* split: \{by: prompt\}/,
+  );
+  expect(() => refuseFailed(findings)).not.toThrow();
+  expect(JSON.stringify(findings)).not.toContain("Play");
+
+  const text = (index: number) => ({ prompt: `Play ${index}`, chosen: "good", rejected: "bad" });
+  const texts = await look("trl", {
+    ...{ rows: several(text, 9), validation: [text(3), text(30)], options: { dataset_format: "trl" } },
+  });
+  expect(texts.find(({ name }) => name === "shared_prompts")?.detail).toMatch(/^1 of 2 .* \(line 1 of .* is among/);
 });
 
 test("fewer pairs than one batch are refused: NeMo RL would make no step and exit with 0", async () => {
@@ -244,7 +267,8 @@ test("a line that is no JSON and a file that is not there are findings without t
   const path = join(dir, "broken.jsonl");
   await writeFile(path, '{"prompt": "secret words"\n');
   const missing = { path: join(dir, "missing.jsonl"), rows: 4 };
-  const broken = await preflight(nemoRlInput({ files: { training: { path, rows: 4 }, validation: missing } }));
+  const [training, validation] = [{ path, rows: 4 }, await fileOf(several(binary, 4))];
+  const broken = await preflight(nemoRlInput({ files: { training, validation } }));
   expect(failures(broken)).toMatchObject([{ code: "bad_line" }]);
   expect(JSON.stringify(broken)).not.toContain("secret");
   const gone = await preflight(nemoRlInput({ files: { training: missing, validation: missing } }));

@@ -7,10 +7,12 @@ import { openChatTemplate } from "../../tokens/open-chat-template.ts";
 import { openTokenizer } from "../../tokens/open-tokenizer.ts";
 import { findCheckpoint } from "./checkpoints.ts";
 import type { LaunchFinding, LaunchInput } from "./launch-plan.ts";
+import type { LaunchRow } from "./launch-row.ts";
 import { METRIC_NAMES } from "./metric-names.ts";
 import { type RowCensus, takeCensus } from "./row-census.ts";
 import { asTheyStand, type RowPlaces } from "./row-places.ts";
 import { rowTokens } from "./row-tokens.ts";
+import { SharedPrompts } from "./shared-prompts.ts";
 import { tokenFindings } from "./token-findings.ts";
 import { trainingShape } from "./training-shape.ts";
 
@@ -35,13 +37,17 @@ export async function preflight(
     finding: failingOf("tokenizer", error),
   }));
   try {
-    const training = await takeCensus("training", input, tokens, { places, signal });
-    const validation = await takeCensus("validation", input, tokens, { places, signal });
+    const prompts = new SharedPrompts();
+    const census = (side: RowCensus["side"], onRow: (row: LaunchRow, number: number) => void) =>
+      takeCensus(side, input, tokens, { places, signal, onRow });
+    const validation = await census("validation", (row, number) => prompts.addValidation(row, number));
+    const training = await census("training", (row) => prompts.addTraining(row));
     return [
       ...settings,
       finding,
       ok("dataset", `${training.rows} pairs to train on, ${validation.rows} to validate with`),
       batchFinding(input, training),
+      await prompts.finding(places),
       ...(tokens === undefined ? [] : tokenFindings(input, training, validation)),
     ];
   } catch (error) {

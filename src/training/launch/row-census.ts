@@ -34,14 +34,20 @@ export interface RowCensus {
   longest: number;
 }
 
+interface CensusOptions {
+  places: RowPlaces;
+  signal: AbortSignal | undefined;
+  onRow: (row: LaunchRow, number: number) => void;
+}
+
 const NAMED_ROWS = 5;
 
-/** Reads the rows of one side. Errors: `wrong_dataset_format`, `bad_line`, `dataset_unreadable`, those of the chat template. */
+/** Reads the rows of one side; `onRow` gets each with its number. Errors: `wrong_dataset_format`, `bad_line`, `dataset_unreadable`, those of the chat template. */
 export async function takeCensus(
   side: keyof TrainingFiles,
   input: LaunchInput,
   tokens: ReturnType<typeof rowTokens> | undefined,
-  { places, signal }: { places: RowPlaces; signal: AbortSignal | undefined },
+  { places, signal, onRow }: CensusOptions,
 ): Promise<RowCensus> {
   const { path } = input.files[side];
   const census = nothing(side, path);
@@ -50,6 +56,7 @@ export async function takeCensus(
     const row = launchRow(value, dataset_format);
     if ("problem" in row) throw wrongFormat(await placeOf(line.number), dataset_format, row.problem);
     census.rows += 1;
+    onRow(row, census.rows);
     if (row.chosen.length > 1 || row.rejected.length > 1) count(census.several_messages, census.rows);
     if (tokens === undefined) count(census.usable, census.rows);
     else {
