@@ -74,7 +74,7 @@ export interface Finding {
 /** Something that can be looked at before a training without spending or changing anything. */
 export interface BackendCheck {
   name: string;
-  /** What it throws is a failed check. */
+  /** What it throws is a failed check, and what a finetune ends with before it collects anything. */
   look(signal: AbortSignal): Promise<Finding>;
 }
 
@@ -103,7 +103,7 @@ export interface TrainingBackend {
   deployment(name: string, signal: AbortSignal): Promise<DeploymentStatus>;
   /** Takes a deployment away, by the name in its status. One that is not there any more is no error. */
   undeploy(name: string, signal: AbortSignal): Promise<void>;
-  /** What `pairwright doctor` looks at. Absent: nothing there can be looked at. */
+  /** What `pairwright doctor` looks at, and a finetune before it begins. Absent: nothing there can be looked at. */
   readonly checks?: readonly BackendCheck[];
   /** Ends open connections. */
   close(): void;
