@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { cruise, type ICruiseResult, type IForbiddenRuleType } from "dependency-cruiser";
 import extractTSConfig from "dependency-cruiser/config-utl/extract-ts-config";
 import { expect, test } from "vitest";
@@ -150,4 +150,25 @@ test("the rules catch what they are for", async () => {
     "records imports only records: src/records/turn.ts -> src/lib/text.ts",
     "workflow imports only workflow, registry, lib, records: src/workflow/run.ts -> src/preferences/pairs.ts",
   ]);
+});
+
+/** Files of ours and packages that a file loads at its start, and those that they load. */
+async function loadedBy(file: string, seen = new Set<string>()): Promise<Set<string>> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  const text = await readFile(file, "utf8");
+  for (const [, from = ""] of text.matchAll(/^(?:import|export) (?!type )(?:[^;"]* from )?"([^"]+)"/gm)) {
+    if (from.startsWith(".")) await loadedBy(join(dirname(file), from), seen);
+    else if (!from.startsWith("node:")) seen.add(from);
+  }
+  return seen;
+}
+
+test("threads that make pairs load no schema, which would take each 15 MB and 60 ms", async () => {
+  expect(await loadedBy("src/datasets/formats/builtin-formats.ts")).toContain("zod");
+  for (const thread of ["src/pipeline/pairs/worker.ts", "src/pipeline/rollouts/worker.ts"]) {
+    const loaded = await loadedBy(thread);
+    expect(loaded.size).toBeGreaterThan(20);
+    expect([...loaded].filter((name) => !name.startsWith("src/"))).toEqual([]);
+  }
 });
