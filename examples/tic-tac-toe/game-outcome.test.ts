@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { EMPTY_BOARD, type Move, type PlayerSymbol } from "./board.ts";
 import type { EveryGameResult } from "./every-game.ts";
 import type { GameResult } from "./game.ts";
-import { evaluateGame } from "./game-outcome.ts";
+import { dpoGameOutcome, evaluateGame } from "./game-outcome.ts";
 
 function run(output: unknown, steps: IntermediateStep[] = []) {
   return { example_id: "g1", status: "completed" as const, output, steps };
@@ -35,6 +35,14 @@ test.each([
   const evaluation = evaluateGame(run(result({ outcome, length: 7 })));
   expect(evaluation.score).toBe(score);
   expect(evaluation.metrics).toMatchObject({ ...rates, average_game_length: 7, forfeit_rate: 0, legal_rate: null });
+});
+
+test("every rate is a share, whose interval stays between 0 and 1", () => {
+  const { shares } = dpoGameOutcome.build({ options: {} } as never);
+  const { metrics = {} } = evaluateGame(run(result({})));
+  expect([...(shares ?? []), "average_game_length"].sort()).toEqual(
+    ["score", "unbeaten", ...Object.keys(metrics)].sort(),
+  );
 });
 
 const played = (moves: [PlayerSymbol, number, number][], more: Partial<GameResult> = {}) => {

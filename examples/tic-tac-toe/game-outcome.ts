@@ -27,8 +27,11 @@ const ReplyFacts = z.object({
 export const dpoGameOutcome: Component<"evaluator", z.ZodObject<Record<never, never>>> = {
   description: "win, draw or loss of the trained player; rates, game length, forfeits and legal replies",
   options: z.strictObject({}),
-  build: () => ({ evaluate: (run) => evaluateGame(run) }),
+  build: () => ({ shares: SHARES, evaluate: (run) => evaluateGame(run) }),
 };
+
+const RATES = ["win_rate", "loss_rate", "draw_rate", "safe_rate", "forfeit_rate", "legal_rate"];
+const SHARES = ["score", ...RATES, "unbeaten"];
 
 /**
  * `forfeit_rate` counts games that the trained player lost by an illegal or malformed reply; they are in `loss_rate`,

@@ -7,7 +7,7 @@ function record(score: number | null, change: Partial<ScoreRecord> = {}): ScoreR
   return { evaluator: "judge", example_id: "e", example_index: 0, rep: 0, run_index: 0, score, ...change };
 }
 
-function summaryOf(records: readonly ScoreRecord[], evaluators?: readonly string[]) {
+function summaryOf(records: readonly ScoreRecord[], evaluators?: Parameters<typeof createScoreSummary>[0]) {
   const summary = createScoreSummary(evaluators);
   for (const one of records) summary.add(one);
   return summary.summaries();
@@ -41,8 +41,18 @@ test("each metric has its own n and interval", () => {
   });
 });
 
+test("an interval of what an evaluator calls a share stays between 0 and 1, its score's as well as a figure's", () => {
+  const records = [1, 1, 0.75, 1].map((share) => record(share, { metrics: { legal: share, other: share } }));
+  const { judge } = summaryOf(records, { judge: { shares: ["score", "legal"] } });
+  expect(judge?.metrics.other?.high).toBeGreaterThan(1);
+  expect(judge?.metrics.legal?.high).toBeLessThan(1);
+  expect(judge).toMatchObject({ low: judge?.metrics.legal?.low, high: judge?.metrics.legal?.high });
+  const unnamed = summaryOf(records).judge;
+  expect(unnamed?.high).toBe(judge?.metrics.other?.high);
+});
+
 test("an evaluator that never scored is in the summary all the same, and the order is the one given", () => {
-  const summaries = summaryOf([record(1), record(1, { evaluator: "extra" })], ["zeta", "judge"]);
+  const summaries = summaryOf([record(1), record(1, { evaluator: "extra" })], { zeta: {}, judge: {} });
 
   expect(Object.keys(summaries)).toEqual(["zeta", "judge", "extra"]);
   expect(summaries.zeta).toMatchObject({ average_score: null, n: 0, unscored: 0 });
@@ -56,7 +66,7 @@ test("the summary is the same to the last bit in whatever order results arrive",
       metrics: index % 3 ? { late: random() } : { early: random(), late: null },
     }),
   );
-  const text = (list: readonly ScoreRecord[]) => JSON.stringify(summaryOf(list, ["one"]));
+  const text = (list: readonly ScoreRecord[]) => JSON.stringify(summaryOf(list, { one: {} }));
 
   const inOrder = text(records);
   expect(text(records.toReversed())).toBe(inOrder);

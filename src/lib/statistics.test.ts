@@ -72,6 +72,48 @@ test("values that are all 0 or 1 get Wilson's interval, and one other value ends
   expect(momentsOf([1, 1, 0, 0.5]).interval()?.high).toBeGreaterThan(1);
 });
 
+test("the interval of a mean of shares stays between 0 and 1", () => {
+  const values = [1, 1, 1, 0.5, 1, 0.75];
+  const moments = momentsOf(values);
+  expect(moments.interval()?.high).toBeGreaterThan(1);
+  const { low, high } = moments.shareInterval()!;
+  expect(low).toBeGreaterThan(0.5);
+  expect(high).toBeLessThan(1);
+  // Wilson's ends solve (mean - end)² = t² / m end (1 - end), where m shares out of 0 and 1 would be as uncertain.
+  const [mean, variance] = [moments.mean()!, moments.variance()!];
+  const m = (mean * (1 - mean)) / (variance / values.length);
+  for (const end of [low, high]) {
+    expect((mean - end) ** 2).toBeCloseTo((studentQuantile975(5) ** 2 / m) * end * (1 - end), 12);
+  }
+
+  expect(momentsOf([1, 1, 0, 1]).shareInterval()).toEqual(wilsonInterval(3, 4));
+  expect(momentsOf([0.5, 0.5]).shareInterval()).toEqual({ low: 0.5, high: 0.5 });
+  expect(momentsOf([0.5]).shareInterval()).toBeNull();
+  const beyond = momentsOf([0.5, 1, 2]);
+  expect(beyond.shareInterval()).toEqual(beyond.interval());
+  expect(momentsOf([1, 1 - 2 ** -53, 1, 1]).shareInterval()).toEqual(wilsonInterval(4, 4));
+  for (const two of [
+    [0, 0.001],
+    [0.999, 1],
+    [1e-9, 1],
+  ]) {
+    const { low, high } = momentsOf(two).shareInterval()!;
+    expect(low).toBeGreaterThanOrEqual(0);
+    expect(high).toBeLessThanOrEqual(1);
+    expect(high).toBeGreaterThan(low);
+  }
+});
+
+test("of shares that are often 1, as legal replies of a game are, 95 % of the intervals hold the true mean", () => {
+  const random = seededRandom(11);
+  // Four replies each, and each of them is legal nine times of ten.
+  const one = () => [0, 0, 0, 0].filter(() => random() < 0.9).length / 4;
+  const samples = Array.from({ length: 2000 }, () => momentsOf(Array.from({ length: 20 }, one)).shareInterval());
+  const held = samples.filter((interval) => interval !== null && interval.low <= 0.9 && interval.high >= 0.9);
+  expect(held.length / samples.length).toBeGreaterThan(0.93);
+  expect(held.length / samples.length).toBeLessThan(0.98);
+});
+
 test("under two values there is a mean but no interval, and none of nothing", () => {
   expect(momentsOf([0.3]).mean()).toBe(0.3);
   expect(momentsOf([0.3]).interval()).toBeNull();

@@ -18,6 +18,8 @@ export interface Moments {
    * how far others would lie. It takes the values for independent, which repetitions of one example are not quite.
    */
   interval(): Interval | null;
+  /** The same of values that lie between 0 and 1 whatever is drawn, as the interval then does; where one did not, `interval`. */
+  shareInterval(): Interval | null;
 }
 
 /**
@@ -32,6 +34,7 @@ export function createMoments(): Moments {
   let sum = 0n;
   let squares = 0n;
   let binary = true;
+  let within = true;
 
   function add(value: number): void {
     if (!Number.isFinite(value)) throw new RangeError(`a mean of ${value} cannot be taken`);
@@ -59,6 +62,7 @@ export function createMoments(): Moments {
     sum += digits;
     squares += digits * digits;
     binary &&= value === 0 || value === 1;
+    within &&= value >= 0 && value <= 1;
   }
 
   const mean = () => (n === 0 ? null : quotient(sum, BigInt(n), exponent));
@@ -77,6 +81,15 @@ export function createMoments(): Moments {
     return { low: centre - half, high: centre + half };
   }
 
+  function shareInterval(): Interval | null {
+    const share = mean();
+    const spread = variance();
+    if (share === null || spread === null || binary || !within) return interval();
+    // Shares a last bit from 0 or 1 have a mean that is rounded to it.
+    if (share === 0 || share === 1) return wilsonInterval(share * n, n);
+    return wilsonMeanInterval(share, spread, n);
+  }
+
   return {
     get n() {
       return n;
@@ -85,6 +98,7 @@ export function createMoments(): Moments {
     mean,
     variance,
     interval,
+    shareInterval,
   };
 }
 
@@ -122,6 +136,21 @@ export function wilsonInterval(successes: number, n: number): Interval {
     low: successes === 0 ? 0 : Math.max(0, centre - half),
     high: successes === n ? 1 : Math.min(1, centre + half),
   };
+}
+
+/**
+ * Of the mean of `n` shares with that variance, not all 0 or 1: Wilson's with Student's t, for as many successes and
+ * failures as would leave the mean as uncertain (the effective sample of Korn and Graubard 1998; with Wilson's, Dean and
+ * Pagano 2015). Never leaves [0, 1].
+ */
+function wilsonMeanInterval(mean: number, variance: number, n: number): Interval {
+  const t = studentQuantile975(n - 1);
+  const square = variance / n;
+  // t² over the effective sample.
+  const pull = (t * t * square) / (mean * (1 - mean));
+  const centre = (mean + pull / 2) / (1 + pull);
+  const half = (t / (1 + pull)) * Math.sqrt(square + ((pull / t) * (pull / t)) / 4);
+  return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
 }
 
 /** The 0.975 quantile of Student's t with a whole number of degrees of freedom: what a two-sided 95 % interval needs. */

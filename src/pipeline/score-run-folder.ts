@@ -134,8 +134,7 @@ async function* runsToScore(
 }
 
 async function summaryOf(parts: ScoreParts, folder: RunFolder): Promise<ScoredRun> {
-  const names = Object.keys(parts.evaluators);
-  const summary = createScoreSummary(names);
+  const summary = createScoreSummary(parts.evaluators);
   const errors: Record<string, number> = {};
   const usage = noUsage();
   for await (const { score } of scoreLines(folder.path("scores.jsonl"))) {

@@ -13,6 +13,8 @@ export interface Evaluation {
 
 /** Judges finished runs, one at a time. A throw is that run's error, never a score of zero. */
 export interface Evaluator {
+  /** Its figures that lie between 0 and 1 whatever the run, by name, `score` among them: the intervals of their means do so, too. */
+  readonly shares?: readonly string[];
   evaluate(
     run: RunRecord,
     context: { example: Example | undefined; signal: AbortSignal },
