@@ -44,12 +44,8 @@ export function createMoments(): Moments {
       digits = BigInt(value);
     } else {
       scratch.setFloat64(0, value);
-      const head = scratch.getUint32(0);
-      const biased = (head >>> 20) & 0x7ff;
-      const fraction = (head & 0xfffff) * 2 ** 32 + scratch.getUint32(4);
-      digits = BigInt(biased === 0 ? fraction : fraction + 2 ** 52);
-      if (value < 0) digits = -digits;
-      power = (biased === 0 ? 1 : biased) - 1075;
+      digits = digitsIn(scratch);
+      power = powerIn(scratch);
     }
     if (power < exponent) {
       sum <<= BigInt(exponent - power);
@@ -76,17 +72,13 @@ export function createMoments(): Moments {
     const centre = mean();
     const spread = variance();
     if (centre === null || spread === null) return null;
-    if (binary) return wilsonInterval(Number(sum), n);
-    const half = studentQuantile975(n - 1) * Math.sqrt(spread / n);
-    return { low: centre - half, high: centre + half };
+    return binary ? wilsonInterval(Number(sum), n) : studentInterval(centre, spread, n);
   }
 
   function shareInterval(): Interval | null {
     const share = mean();
     const spread = variance();
     if (share === null || spread === null || binary || !within) return interval();
-    // Shares a last bit from 0 or 1 have a mean that is rounded to it.
-    if (share === 0 || share === 1) return wilsonInterval(share * n, n);
     return wilsonMeanInterval(share, spread, n);
   }
 
@@ -94,12 +86,24 @@ export function createMoments(): Moments {
     get n() {
       return n;
     },
-    add,
-    mean,
-    variance,
-    interval,
-    shareInterval,
+    ...{ add, mean, variance, interval, shareInterval },
   };
+}
+
+/** The double there is `digitsIn * 2 ** powerIn`. */
+function digitsIn(double: DataView): bigint {
+  const head = double.getUint32(0);
+  const fraction = (head & 0xfffff) * 2 ** 32 + double.getUint32(4);
+  const digits = BigInt(biasedPowerIn(double) === 0 ? fraction : fraction + 2 ** 52);
+  return head >>> 31 === 1 ? -digits : digits;
+}
+
+function powerIn(double: DataView): number {
+  return Math.max(1, biasedPowerIn(double)) - 1075;
+}
+
+function biasedPowerIn(double: DataView): number {
+  return (double.getUint32(0) >>> 20) & 0x7ff;
 }
 
 /** `numerator / denominator * 2^exponent` as the nearest double. */
@@ -123,6 +127,11 @@ function bitLength(value: bigint): number {
   return value.toString(16).length * 4;
 }
 
+function studentInterval(mean: number, variance: number, n: number): Interval {
+  const half = studentQuantile975(n - 1) * Math.sqrt(variance / n);
+  return { low: mean - half, high: mean + half };
+}
+
 const Z_975 = 1.959963984540054;
 
 /** Of a share of successes (Wilson 1927, no correction for continuity). Never leaves [0, 1]; not empty at 0 or n. */
@@ -144,6 +153,8 @@ export function wilsonInterval(successes: number, n: number): Interval {
  * Pagano 2015). Never leaves [0, 1].
  */
 function wilsonMeanInterval(mean: number, variance: number, n: number): Interval {
+  // Shares a last bit from 0 or 1 may have a mean that is rounded to it.
+  if (mean === 0 || mean === 1) return wilsonInterval(mean * n, n);
   const t = studentQuantile975(n - 1);
   const square = variance / n;
   // t² over the effective sample.
