@@ -87,7 +87,8 @@ async function finetuned(gate: Record<string, unknown>, flags: readonly string[]
       ended,
     );
     const seeds = await Promise.all([result.before, result.after].map((one) => seedOf(project.dir, one)));
-    return { made, gone, first: first.code, code: ended.code, stderr: ended.stderr, result, seeds, first_plan };
+    const calls = stub.calls();
+    return { made, gone, first: first.code, code: ended.code, stderr: ended.stderr, result, seeds, first_plan, calls };
   } finally {
     await stub.stop();
   }
@@ -147,4 +148,13 @@ test.each([
   const { made, code, result } = await finetuned(finetuning);
   expect({ made, code }).toEqual({ made: [], code: 2 });
   expect(result).toMatchObject({ error: { code: "no_metric", where, what: expect.stringContaining(says) } });
+});
+
+test("in rounds the backend is looked at once, before the first of them", async () => {
+  trained = 1;
+  const { code, result, calls } = await finetuned({ rounds: { count: 2, start_from: "base" } });
+  expect(code).toBe(0);
+  expect(result).toMatchObject({ rounds: { rounds: [{ round: 1 }, { round: 2 }] } });
+  expect(calls.filter((call) => call === "POST /v1/customization/jobs")).toHaveLength(2);
+  expect(calls.filter((call) => call === "GET /v1/customization/configs")).toHaveLength(1);
 });
