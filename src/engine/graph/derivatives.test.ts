@@ -5,9 +5,10 @@ import {
   type NumberInputs,
   someNumbers,
 } from "./__fixtures__/finite-differences.ts";
+import { TREES } from "./__fixtures__/trees.ts";
 import { recomputed } from "./gradient.ts";
 import type { Value } from "./graph.ts";
-import { attention } from "./ops/attention.ts";
+import { treeAttention } from "./ops/attention.ts";
 import * as basic from "./ops/basic.ts";
 import { gatherRows, pickElements, takeRows } from "./ops/indexing.ts";
 import { gemm, linear } from "./ops/matmul.ts";
@@ -31,7 +32,6 @@ const indices = (values: readonly number[], shape = [values.length]): IntegerInp
   shape,
   data: BigInt64Array.from(values.map(BigInt)),
 });
-const causal = Float64Array.from({ length: 9 }, (_, i) => (i % 3 > Math.floor(i / 3) ? -1e30 : 0));
 const angles = (of: (angle: number) => number) => Float64Array.from({ length: 8 }, (_, i) => of(0.3 + i));
 
 const CASES: Record<string, Case> = {
@@ -74,7 +74,11 @@ const CASES: Record<string, Case> = {
     build: ({ a, b, c }) => gemm(a!, b!, { transpose_a: true, transpose_b: true, alpha: 0.5 }, c!),
   },
   "gemm, of one matrix with itself": { shapes: { a: [3, 3] }, build: ({ a }) => gemm(a!, a!, { transpose_b: true }) },
-  "linear with a bias": { shapes: { a: x, w: [5, 4], b: [5] }, build: ({ a, w, b }) => linear(a!, w!, b!) },
+  "linear with a bias": { shapes: { a: x, w: [5, 4], b: [5] }, build: ({ a, w, b }) => linear(a!, w!, { bias: b }) },
+  "linear, added to something": {
+    shapes: { a: x, w: [5, 4], b: [5], c: [3, 5] },
+    build: ({ a, w, b, c }) => linear(a!, w!, { bias: b, sum: c }),
+  },
   softmax: { shapes: { a: x }, build: ({ a }) => softmax(a!) },
   logSoftmax: { shapes: { a: x }, build: ({ a }) => logSoftmax(a!) },
   rmsNorm: { shapes: { a: [2, 3, 4], w: [4] }, build: ({ a, w }) => rmsNorm(a!, w!, 1e-5) },
@@ -107,10 +111,23 @@ const CASES: Record<string, Case> = {
     integers: { at: indices([0, 1, 3, 2], [2, 2]) },
     fixed: { cos: { shape: [4, 2], data: angles(Math.cos) }, sin: { shape: [4, 2], data: angles(Math.sin) } },
   },
-  "attention, two queries a key": {
-    shapes: { q: [2, 2, 6, 4], k: [2, 2, 3, 4], v: [2, 2, 3, 4] },
-    build: ({ q, k, v, mask }) => attention(q!, k!, v!, mask!, 0.5),
-    fixed: { mask: { shape: [1, 1, 1, 3, 3], data: causal } },
+  "treeAttention, two queries a key": {
+    shapes: { q: [7, 8], k: [7, 4], v: [7, 4] },
+    build: ({ q, k, v, ...at }) =>
+      treeAttention(
+        q!,
+        k!,
+        v!,
+        {
+          trunks: { queries: at.trunk_queries!, keys: at.trunk_keys!, mask: at.trunk_mask! },
+          branches: { queries: at.branch_queries!, keys: at.branch_keys!, mask: at.branch_mask! },
+          seats: at.seats!,
+          key_seats: at.key_seats!,
+        },
+        0.5,
+      ),
+    integers: TREES.integers,
+    fixed: TREES.fixed,
   },
   "recomputed, with a weight from outside": {
     shapes: { a: x, w: [4, 4] },
@@ -176,7 +193,7 @@ test("every operator is in the table", () => {
     pickElements,
     takeRows,
     rotate,
-    attention,
+    treeAttention,
   };
   const helpers = ["elementwise", "shapeTensor", "sumTo", "term", "zeros"];
   const missing = Object.keys(operators).filter(

@@ -83,6 +83,8 @@ export interface EmitOptions {
 export class Graph {
   /** float64 is for checking derivatives: operators that onnxruntime has in float32 only are composed of others then. */
   readonly float: FloatType;
+  /** Whether products are laid out so that their bits do not depend on how many threads a run has; one thread needs none of it. */
+  readonly steady: boolean;
   readonly inputs: Edge[] = [];
   readonly outputs: (Edge & { from: string })[] = [];
   readonly constants: Constant[] = [];
@@ -92,8 +94,9 @@ export class Graph {
   readonly #symbols = new Map<string, { input: Value; axis: number }>();
   #count = 0;
 
-  constructor({ float = "float32" }: { float?: FloatType } = {}) {
+  constructor({ float = "float32", steady = true }: { float?: FloatType; steady?: boolean } = {}) {
     this.float = float;
+    this.steady = steady;
   }
 
   /** A tensor that is given when the graph runs. Names of dimensions stand for themselves wherever they occur again. */

@@ -1,8 +1,8 @@
 import { product } from "../graph/dimensions.ts";
 import { recomputed } from "../graph/gradient.ts";
 import type { Keep, Value } from "../graph/graph.ts";
-import { attention } from "../graph/ops/attention.ts";
-import { add, reshape, transpose } from "../graph/ops/basic.ts";
+import { type TreeLayout, treeAttention } from "../graph/ops/attention.ts";
+import { reshape } from "../graph/ops/basic.ts";
 import { gatherRows, takeRows } from "../graph/ops/indexing.ts";
 import { gemm, linear } from "../graph/ops/matmul.ts";
 import { rmsNorm } from "../graph/ops/rms-norm.ts";
@@ -16,17 +16,18 @@ export interface ForwardInputs {
   /** Token ids, int64 [B, T]. */
   tokens: Value;
   rotary: Rotary;
-  /** [B, 1, 1, T, T]: 0 where a token (fourth axis) may look at another (fifth), -1e30 where not. */
-  mask: Value;
-  /** What is looked at afterwards. */
+  /** What all tokens look at. */
+  attention: TreeLayout;
+  /** What is looked at afterwards, and what these tokens look at. */
   wanted: WantedTokens;
+  wanted_attention: TreeLayout;
 }
 
 /** Tokens whose hidden states are wanted: the last block computes no others. */
 export interface WantedTokens {
-  /** int64 [B, R]: of each row of tokens the wanted ones, none twice, by their place in [B*T]; the rest is filled up. */
+  /** int64 [X]: which of the tokens [B*T], none twice but for what fills it up. */
   tokens: Value;
-  /** int64 [B*T]: where each token is in [B*R]; one that is not wanted is where no gradient comes from. */
+  /** int64 [B*T]: where each token is in [X]; one that is not wanted is where no gradient comes from. */
   places: Value;
 }
 
@@ -45,7 +46,7 @@ export interface ForwardOptions {
  */
 export type Recompute = "nothing" | "all_but_products" | "all";
 
-/** The hidden states of the wanted tokens after the last norm, [B*R, hidden_size], of a Llama-family model. */
+/** The hidden states of the wanted tokens after the last norm, [X, hidden_size], of a Llama-family model. */
 export function hiddenStates(config: ModelConfig, inputs: ForwardInputs, options: ForwardOptions): Value {
   const { tokens } = inputs;
   const count = product(...tokens.shape);
@@ -73,31 +74,26 @@ interface BlockOptions extends ForwardOptions {
 
 /** The tokens that a block gives states of; it takes those of all tokens, for these look at them. */
 interface GoingOn {
-  /** States [B*T, d] of all tokens -> those of these tokens [B*S, d]. */
+  /** States [B*T, d] of all tokens -> those of these tokens. */
   take: (x: Value) => Value;
-  /** Where each of them stands, int64 [B, S]. */
+  /** Where each of them stands, int64, in two axes. */
   positions: Value;
-  /** [B, 1, 1, S, T]: what each may look at. */
-  mask: Value;
+  attention: TreeLayout;
 }
 
-function allTokens({ rotary: { positions }, mask }: ForwardInputs): GoingOn {
-  return { take: (x) => x, positions, mask };
+function allTokens({ rotary: { positions }, attention }: ForwardInputs): GoingOn {
+  return { take: (x) => x, positions, attention };
 }
 
-function wantedTokens({ rotary: { positions }, mask, wanted: { tokens, places } }: ForwardInputs): GoingOn {
-  const { graph } = tokens;
-  const [B = 1, T = 1] = positions.shape;
-  const [, R = 1] = tokens.shape;
-  const rows = reshape(tokens, [product(B, R)]);
+function wantedTokens({ rotary, wanted: { tokens, places }, wanted_attention: attention }: ForwardInputs): GoingOn {
+  const { positions } = rotary;
+  const take = (x: Value) => takeRows(x, tokens, places);
+  const [X = 1] = tokens.shape;
+  const flat = () => reshape(positions, [product(...positions.shape)]);
   return {
-    take: (x) => takeRows(x, rows, places),
-    positions: graph.once("wanted positions", () =>
-      reshape(takeRows(reshape(positions, [product(B, T)]), rows, places), [B, R]),
-    ),
-    mask: graph.once("wanted mask", () =>
-      reshape(takeRows(reshape(mask, [product(B, T), T]), rows, places), [B, 1, 1, R, T]),
-    ),
+    take,
+    positions: tokens.graph.once("wanted positions", () => reshape(take(flat()), [X, 1])),
+    attention,
   };
 }
 
@@ -111,13 +107,14 @@ function decoderBlock(
   const { going_on, keep, recompute = "nothing" } = options;
   const norm = (value: Value, name: string) =>
     rmsNorm(value, weight(options, `model.layers.${layer}.${name}.weight`), config.rms_norm_eps);
-  const project = (value: Value, module: LinearModule) => projection(value, linearName(layer, module), options);
+  const project = (value: Value, module: LinearModule, sum?: Value) =>
+    projection(value, linearName(layer, module), options, sum);
 
   const attended = selfAttention(config, norm(x, "input_layernorm"), inputs, { project, going_on, keep });
-  const middle = keep(add(going_on.take(x), project(attended, "o_proj")));
+  const middle = keep(project(attended, "o_proj", going_on.take(x)));
   const normed = norm(middle, "post_attention_layernorm");
   const [gate, up] = [keep(project(normed, "gate_proj")), keep(project(normed, "up_proj"))];
-  return add(middle, project(swiglu(gate, up, { early: recompute === "nothing" }), "down_proj"));
+  return project(swiglu(gate, up, { early: recompute === "nothing" }), "down_proj", middle);
 }
 
 interface AttentionOptions {
@@ -126,34 +123,30 @@ interface AttentionOptions {
   keep: Keep;
 }
 
-/** Attention over the normed states [B*T, hidden_size], before its output projection: [B*S, heads * head_dim]. */
+/** Attention over the normed states [B*T, hidden_size], before its output projection: [X, heads * head_dim]. */
 function selfAttention(
   config: ModelConfig,
   x: Value,
   { rotary }: ForwardInputs,
-  { project, going_on: { take, positions, mask }, keep }: AttentionOptions,
+  { project, going_on: { take, positions, attention }, keep }: AttentionOptions,
 ): Value {
   const { num_attention_heads: heads, num_key_value_heads: key_heads, head_dim } = config;
-  const [B = 1, T = 1] = rotary.positions.shape;
-  const [, S = 1] = positions.shape;
-  const groups = heads / key_heads;
-  const byKeyHead = (value: Value) => transpose(reshape(value, [B, T, key_heads, head_dim]), [0, 2, 1, 3]);
-
-  const turned = rotate(reshape(project(take(x), "q_proj"), [B, S, heads * head_dim]), { ...rotary, positions }, heads);
-  const queries = transpose(reshape(turned, [B, S, key_heads, groups, head_dim]), [0, 2, 3, 1, 4]);
-  const stacked = keep(reshape(queries, [B, key_heads, product(groups, S), head_dim]));
-  const keys = rotate(reshape(project(x, "k_proj"), [B, T, key_heads * head_dim]), rotary, key_heads);
-  const seen = keep(byKeyHead(keys));
-  const values = byKeyHead(project(x, "v_proj"));
-  const y = attention(stacked, seen, values, mask, 1 / Math.sqrt(head_dim));
-  const apart = reshape(y, [B, key_heads, groups, S, head_dim]);
-  return reshape(transpose(apart, [0, 3, 1, 2, 4]), [product(B, S), heads * head_dim]);
+  const turned = (states: Value, at: Value, count: number) => {
+    const y = rotate(reshape(states, [...at.shape, count * head_dim]), { ...rotary, positions: at }, count);
+    return keep(reshape(y, states.shape));
+  };
+  const queries = turned(project(take(x), "q_proj"), positions, heads);
+  const keys = turned(project(x, "k_proj"), rotary.positions, key_heads);
+  return treeAttention(queries, keys, project(x, "v_proj"), attention, 1 / Math.sqrt(head_dim));
 }
 
-/** A linear layer with its bias and its adapter, where it has them: y = x W^T + b + scale (x A^T) B^T (Hu et al. 2021). */
-function projection(x: Value, name: string, options: BlockOptions): Value {
+/**
+ * A linear layer with its bias and its adapter, where it has them, and what it is added to: y = sum + x W^T + b + scale (x A^T)
+ * B^T (Hu et al. 2021).
+ */
+function projection(x: Value, name: string, options: BlockOptions, sum?: Value): Value {
   const { weights, adapter_scale = 1, keep } = options;
-  const y = linear(x, weight(options, `${name}.weight`), weights.get(`${name}.bias`));
+  const y = linear(x, weight(options, `${name}.weight`), { bias: weights.get(`${name}.bias`), sum });
   const [down, up] = [weights.get(`${name}.lora_A.weight`), weights.get(`${name}.lora_B.weight`)];
   if (down === undefined || up === undefined) return y;
   return gemm(keep(gemm(x, down, { transpose_b: true })), up, { transpose_b: true, alpha: adapter_scale }, y);

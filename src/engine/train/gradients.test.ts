@@ -11,6 +11,7 @@ import { shapesOf } from "./sequence-scorer.ts";
 import { leastRows } from "./steady-sums.ts";
 import { type TrainingData, trainingDataBuilder } from "./training-data.ts";
 import { preferenceOf, TrainingOptions } from "./training-options.ts";
+import { headsOf } from "./tree-layout.ts";
 
 const ids = (count: number, from: number, vocabulary: number) =>
   Array.from({ length: count }, (_, at) => (from * 7 + at * at) % vocabulary);
@@ -20,7 +21,13 @@ async function byThreads(config: ModelConfig, data: TrainingData) {
   const options = TrainingOptions.parse({ dpo: { sft_loss_weight: 0.3 } });
   const batch = weighted(data, unitsOf(data, options), options);
   const plans = planMicroBatches(data, batch, { max_tokens: 2048, hidden_size: config.hidden_size });
-  const settings = { chunks: 1, least: leastRows(config), average: false, preference_weight: 1 };
+  const settings = {
+    chunks: 1,
+    heads: headsOf(config),
+    least: leastRows(config),
+    average: false,
+    preference_weight: 1,
+  };
   const reference = Float64Array.from(data.sequences, () => -9);
   const made = plans.map((plan) => makeMicroBatch(data, plan, { ...settings, reference }));
   const weights = initialWeights(config, { deviation: 0.3, seed: 1 });
@@ -42,7 +49,7 @@ async function byThreads(config: ModelConfig, data: TrainingData) {
     await gradients.release();
     bytes.push(Buffer.from(arrays.gradients.buffer).toString("base64"));
   }
-  return { sizes: made.map(({ sizes }) => sizes), same: bytes.map((one) => one === bytes[0]) };
+  return { made, same: bytes.map((one) => one === bytes[0]) };
 }
 
 test("many short replies in one micro-batch: gradients are the same bytes with one thread and with eight", async () => {
@@ -51,9 +58,9 @@ test("many short replies in one micro-batch: gradients are the same bytes with o
   for (let row = 0; row < 120; row += 1) {
     builder.pair(row + 1, ids(9, row >> 2, 41), ids(4, 1000 + (row >> 2), 41), ids(4, 3 * row + 1, 41));
   }
-  const { sizes, same } = await byThreads({ ...SMALL, vocab_size: 41 }, builder.data);
+  const { made, same } = await byThreads({ ...SMALL, vocab_size: 41 }, builder.data);
 
-  expect(sizes.map(({ sequences, wanted }) => sequences * wanted > 65_536)).toEqual([true]);
+  expect(made.map(({ spans, wanted }) => spans.length * wanted > 65_536)).toEqual([true]);
   expect(same).toEqual([true, true, true, true]);
 });
 
@@ -72,8 +79,25 @@ test("a few wanted tokens at the end of a long row: gradients are the same bytes
   const builder = trainingDataBuilder();
   builder.pair(1, ids(565, 1, 41), ids(20, 90, 41), ids(17, 7, 41));
   const wide = { hidden_size: 128, num_attention_heads: 2, num_key_value_heads: 2, head_dim: 64 };
-  const { sizes, same } = await byThreads({ ...SMALL, ...wide, vocab_size: 41 }, builder.data);
+  const { made, same } = await byThreads({ ...SMALL, ...wide, vocab_size: 41 }, builder.data);
 
-  expect(sizes.map(({ length, going_on }) => [length, going_on])).toEqual([[600, 64]]);
+  // All of it stands in the trunk: U = 600 of which W = 64 are wanted, and a branch that is nobody's.
+  expect(made.map(({ inputs: { wanted_mask, branch_mask } }) => [wanted_mask!.shape, branch_mask!.shape])).toEqual([
+    [
+      [1, 1, 1, 64, 600],
+      [1, 1, 1, 1, 64, 664],
+    ],
+  ]);
+  expect(same).toEqual([true, true, true, true]);
+});
+
+test("long replies beside each other: gradients are the same bytes with one thread and with eight", async () => {
+  const builder = trainingDataBuilder();
+  for (let row = 0; row < 3; row += 1)
+    builder.pair(row + 1, ids(70, 1, 41), ids(131 + row, 90, 41), ids(135, row + 7, 41));
+  const wide = { hidden_size: 128, num_attention_heads: 2, num_key_value_heads: 2, head_dim: 64 };
+  const { made, same } = await byThreads({ ...SMALL, ...wide, vocab_size: 41 }, builder.data);
+
+  expect(made.map(({ inputs: { branch_mask } }) => branch_mask!.shape)).toEqual([[3, 2, 1, 1, 134, 204]]);
   expect(same).toEqual([true, true, true, true]);
 });

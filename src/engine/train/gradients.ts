@@ -46,7 +46,7 @@ export async function openGradients({ graph, frozen, threads }: GradientSettings
       });
       async function run(made: MicroBatch): Promise<MicroBatchResult> {
         const loss = new Float32Array(1);
-        const token_log_probabilities = new Float32Array(made.targets.length);
+        const token_log_probabilities = new Float32Array(made.wanted);
         await session.run(onlyTaken({ ...feeds, ...(await batchFeeds(made)) }, session.inputs), {
           ...into,
           loss: tensor(loss, []),

@@ -35,7 +35,7 @@ export async function openLanes(arrays: GradientArrays, settings: GradientSettin
   const lanes = lanesFor(settings.graph.config);
   const beside = lanes > 1 && settings.threads > 1 && import.meta.url.endsWith(".js");
   // Of a small model's operations none gains by a second thread.
-  const own = lanes > 1 ? { ...settings, threads: 1 } : settings;
+  const own = lanes > 1 ? { ...settings, threads: 1, graph: { ...settings.graph, steady: false } } : settings;
   const gradients = await openGradients(own);
   const first = await gradients.over(arrays);
   if (lanes === 1) return { run: async ([batches = []]) => [await first(batches)], release: () => gradients.release() };

@@ -12,6 +12,7 @@ import { sequenceSums, shapesOf } from "./sequence-scorer.ts";
 import { leastRows } from "./steady-sums.ts";
 import type { TrainingData } from "./training-data.ts";
 import { averages, preferenceOf, type TrainingOptions } from "./training-options.ts";
+import { headsOf } from "./tree-layout.ts";
 
 export interface LearnerSettings {
   config: ModelConfig;
@@ -101,7 +102,10 @@ async function accumulate(
   lanes: Lanes,
 ): Promise<{ sums: Map<number, number>; loss: number }> {
   const { preference_loss_weight: preference_weight } = options.dpo;
-  const settings = { chunks, least: leastRows(config), average: averages(options), preference_weight, reference };
+  const settings = {
+    ...{ chunks, heads: headsOf(config), least: leastRows(config), average: averages(options) },
+    ...{ preference_weight, reference },
+  };
   const plans = planLanes(data, batch, lanesFor(config), {
     max_tokens: options.max_tokens_per_micro_batch,
     hidden_size: config.hidden_size,

@@ -1,6 +1,7 @@
 import type { LeastRows } from "./steady-sums.ts";
 import { promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
-import { type Prediction, type WantedTensors, wantedTokens } from "./wanted-tokens.ts";
+import { attentionInputs, type Heads, placeTokens } from "./tree-layout.ts";
+import { goingOn, type Prediction, selected, wantedInputs } from "./wanted-tokens.ts";
 
 /**
  * A prompt with replies to it side by side in one row: the prompt is computed once. Each reply sees the prompt and itself,
@@ -21,47 +22,43 @@ export interface WeightedPair {
 
 /** What one run of the gradient graph is over. */
 export interface MicroBatchPlan {
-  /** Each row of tokens holds one or more trees, one after another; they do not see each other. */
-  rows: Tree[][];
+  /** Each one a row of tokens. */
+  trees: Tree[];
   pairs: WeightedPair[];
   /** Sequence -> the weight of each of its tokens' likelihood. */
   likelihood: ReadonlyMap<number, number>;
 }
 
-/** The numbers of a plan, as the graphs of `training-graph.ts` take them. */
-export interface MicroBatch extends WantedTensors {
-  tokens: BigInt64Array;
-  positions: BigInt64Array;
-  mask: Float32Array;
-  token_weights: Float32Array;
-  sums: Float32Array;
-  reference: Float32Array;
-  pairs: Float32Array;
-  pair_weights: Float32Array;
-  /** B, T, R, K, M, C, P. */
-  sizes: {
-    rows: number;
-    length: number;
-    going_on: number;
-    chunks: number;
-    wanted: number;
-    sequences: number;
-    pairs: number;
-  };
+/** Numbers of an input of a graph. */
+export interface Filled {
+  data: BigInt64Array | Int32Array | Float32Array;
+  shape: readonly number[];
+}
+
+/** A plan in numbers. */
+export interface MicroBatch {
+  /** By their names in the graphs of `training-graph.ts`. */
+  inputs: Readonly<Record<string, Filled>>;
+  /** N: token log-probabilities that come out. */
+  wanted: number;
   /** For each sequence, in the order of C: where its wanted tokens are in N. */
   spans: { sequence: number; start: number; end: number }[];
 }
 
-const UNSEEN = -1e30;
-
 /** Tokens that a tree takes up in its row: the last token of a reply predicts nothing and is left out. */
-export function treeLength(data: TrainingData, { prompt, sequences }: Tree): number {
-  const replies = sequences.reduce((sum, index) => sum + sequenceAt(data, index).completion.length - 1, 0);
-  return promptAt(data, prompt).length + replies;
+export function treeLength(data: TrainingData, tree: Tree): number {
+  const { prompt, replies } = treeLengths(data, tree);
+  return replies.reduce((sum, size) => sum + size, prompt);
+}
+
+function treeLengths(data: TrainingData, { prompt, sequences }: Tree) {
+  const replies = sequences.map((index) => sequenceAt(data, index).completion.length - 1);
+  return { prompt: promptAt(data, prompt).length, replies };
 }
 
 export interface MicroBatchSettings {
   chunks: number;
+  heads: Heads;
   /** Rows are filled up to these numbers: see `steady-sums.ts`. */
   least: LeastRows;
   /** Divide a sequence's log-probability by its length. */
@@ -74,55 +71,65 @@ export interface MicroBatchSettings {
 
 /** Lays a plan out in tensors. */
 export function makeMicroBatch(data: TrainingData, plan: MicroBatchPlan, settings: MicroBatchSettings): MicroBatch {
-  const length = Math.max(...plan.rows.map((row) => row.reduce((sum, tree) => sum + treeLength(data, tree), 0)));
-  const rows = Math.max(plan.rows.length, Math.ceil(settings.least.tokens / length));
-  const tokens = new BigInt64Array(rows * length);
-  const positions = new BigInt64Array(rows * length);
-  const mask = new Float32Array(rows * length * length).fill(UNSEEN);
-  const wanted: Prediction[] = [];
-  const spans: MicroBatch["spans"] = [];
-
-  plan.rows.forEach((trees, row) => {
-    let at = 0;
-    /** Writes tokens from `at` on; each sees `seen` (a stretch of the row) and what was written with it before it. */
-    const write = (ids: Int32Array, first_position: number, [from, to]: readonly [number, number]): void => {
-      for (let i = 0; i < ids.length; i += 1) {
-        tokens[row * length + at + i] = BigInt(ids[i] ?? 0);
-        positions[row * length + at + i] = BigInt(first_position + i);
-        const line = (row * length + at + i) * length;
-        mask.fill(0, line + from, line + to);
-        mask.fill(0, line + at, line + at + i + 1);
-      }
-      at += ids.length;
-    };
-    for (const { prompt, sequences } of trees) {
-      const prompt_ids = promptAt(data, prompt);
-      const start = at;
-      write(prompt_ids, 0, [at, at]);
-      const end = at;
-      for (const sequence of sequences) {
-        const { completion } = sequenceAt(data, sequence);
-        spans.push({ sequence, start: wanted.length, end: wanted.length + completion.length });
-        completion.forEach((target, index) => {
-          wanted.push({ after: row * length + (index === 0 ? end - 1 : at + index - 1), target });
-        });
-        write(completion.subarray(0, -1), prompt_ids.length, [start, end]);
-      }
-    }
-  });
-  const { chunks, least } = settings;
-  const { sizes: found, ...tensors } = wantedTokens(wanted, { rows, length, chunks, least });
-  const sizes = { rows, length, chunks, ...found, sequences: spans.length, pairs: plan.pairs.length };
-  return { tokens, positions, mask, ...tensors, ...lossTensors(plan, settings, spans, sizes), sizes, spans };
+  const { chunks, heads, least } = settings;
+  const length = Math.max(...plan.trees.map((tree) => treeLength(data, tree)));
+  const rows = plan.trees.map((tree) => treeLengths(data, tree));
+  while (rows.length * length < least.tokens) rows.push({ prompt: 0, replies: [] });
+  const { spans, predictions, ...written } = writeTokens(data, plan.trees, { rows: rows.length, length });
+  const layout = placeTokens(rows, length, least);
+  const going_on = goingOn(predictions, layout, least);
+  const { wanted, ...followed } = selected(predictions, going_on, { chunks, least });
+  return {
+    inputs: {
+      ...written,
+      ...attentionInputs(layout, heads),
+      ...wantedInputs(going_on, heads),
+      ...followed,
+      ...lossInputs(plan, settings, spans, chunks * wanted),
+    },
+    wanted: chunks * wanted,
+    spans,
+  };
 }
 
-function lossTensors(
+/** The trees' tokens, each one's position in its own text, and what follows which of them. */
+function writeTokens(data: TrainingData, trees: readonly Tree[], { rows, length }: { rows: number; length: number }) {
+  const tokens = new BigInt64Array(rows * length);
+  const positions = new BigInt64Array(rows * length);
+  const predictions: Prediction[] = [];
+  const spans: MicroBatch["spans"] = [];
+  trees.forEach(({ prompt, sequences }, row) => {
+    let at = row * length;
+    const write = (ids: Int32Array, first_position: number): void => {
+      ids.forEach((id, index) => {
+        tokens[at + index] = BigInt(id);
+        positions[at + index] = BigInt(first_position + index);
+      });
+      at += ids.length;
+    };
+    const prompt_ids = promptAt(data, prompt);
+    write(prompt_ids, 0);
+    const end = at;
+    for (const sequence of sequences) {
+      const { completion } = sequenceAt(data, sequence);
+      spans.push({ sequence, start: predictions.length, end: predictions.length + completion.length });
+      completion.forEach((target, index) => {
+        predictions.push({ after: index === 0 ? end - 1 : at + index - 1, target });
+      });
+      write(completion.subarray(0, -1), prompt_ids.length);
+    }
+  });
+  const shape = [rows, length];
+  return { tokens: { data: tokens, shape }, positions: { data: positions, shape }, predictions, spans };
+}
+
+function lossInputs(
   { pairs, likelihood }: MicroBatchPlan,
   { average, preference_weight, reference }: MicroBatchSettings,
   spans: MicroBatch["spans"],
-  { chunks, wanted, sequences }: MicroBatch["sizes"],
+  size: number,
 ) {
-  const size = chunks * wanted;
+  const sequences = spans.length;
   const token_weights = new Float32Array(size);
   const sums = new Float32Array(sequences * size);
   const before = new Float32Array(sequences);
@@ -142,5 +149,11 @@ function lossTensors(
     signs[pair * sequences + (column.get(rejected) ?? 0)] = -1;
     pair_weights[pair] = weight * preference_weight;
   });
-  return { token_weights, sums, reference: before, pairs: signs, pair_weights };
+  return {
+    token_weights: { data: token_weights, shape: [size] },
+    sums: { data: sums, shape: [sequences, size] },
+    reference: { data: before, shape: [sequences, 1] },
+    pairs: { data: signs, shape: [pairs.length, sequences] },
+    pair_weights: { data: pair_weights, shape: [pairs.length, 1] },
+  };
 }

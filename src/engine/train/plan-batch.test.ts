@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { seededRandom } from "../../lib/random.ts";
-import { smallData } from "./__fixtures__/small-model.ts";
+import { NO_LEAST, smallData } from "./__fixtures__/small-model.ts";
 import { unitsOf, weighted } from "./batches.ts";
 import { type MicroBatchPlan, makeMicroBatch, treeLength } from "./micro-batch.ts";
 import { planLanes, planMicroBatches, treeRoom } from "./plan-batch.ts";
@@ -24,8 +24,8 @@ function manyRows(seed: number): TrainingData {
 
 const options = TrainingOptions.parse({ dpo: { sft_loss_weight: 0.5 } });
 const everything = (data: TrainingData) => weighted(data, unitsOf(data, options), options);
-const tokensOf = (data: TrainingData, { rows }: MicroBatchPlan) => {
-  const lengths = rows.map((row) => row.reduce((sum, tree) => sum + treeLength(data, tree), 0));
+const tokensOf = (data: TrainingData, { trees }: MicroBatchPlan) => {
+  const lengths = trees.map((tree) => treeLength(data, tree));
   return lengths.length * Math.max(...lengths);
 };
 
@@ -41,8 +41,8 @@ test.each([1, 2, 3, 4, 5])("however a batch is cut, each pair and each likelihoo
     const likelihood = plans.flatMap((plan) => [...plan.likelihood]);
     expect(likelihood.sort(([a], [b]) => a - b)).toEqual([...batch.likelihood].sort(([a], [b]) => a - b));
     expect(Math.max(...plans.map((plan) => tokensOf(data, plan)))).toBeLessThanOrEqual(max_tokens);
-    for (const { rows, pairs: own } of plans) {
-      const there = new Set(rows.flat().flatMap(({ sequences }) => sequences));
+    for (const { trees, pairs: own } of plans) {
+      const there = new Set(trees.flatMap(({ sequences }) => sequences));
       expect(own.every(({ chosen, rejected }) => there.has(chosen) && there.has(rejected))).toBe(true);
     }
   }
@@ -53,7 +53,7 @@ test.each([1, 2, 3, 4, 5])("two lanes share a batch, about half each (seed %i)",
   const batch = everything(data);
   for (const max_tokens of [64, 1000]) {
     const lanes = planLanes(data, batch, 2, { max_tokens, hidden_size: 16 });
-    const trees = lanes.map((plans) => plans.flatMap(({ rows }) => rows.flat()));
+    const trees = lanes.map((plans) => plans.flatMap((plan) => plan.trees));
     const longest = Math.max(...trees.flat().map((tree) => treeLength(data, tree)));
     const [one = 0, two = 0] = trees.map((own) => own.reduce((sum, tree) => sum + treeLength(data, tree), 0));
     expect(Math.abs(one - two)).toBeLessThanOrEqual(longest);
@@ -80,8 +80,8 @@ test("a prompt stands once for all its replies while they fit", () => {
   const data = smallData();
   const [plan, ...more] = planMicroBatches(data, everything(data), { max_tokens: 1000, hidden_size: 16 });
   expect(more).toEqual([]);
-  expect(plan!.rows.map(([tree]) => tree!.prompt).sort()).toEqual([0, 1, 2, 3]);
-  expect(plan!.rows.flat().flatMap(({ sequences }) => sequences)).toHaveLength(data.sequences.length);
+  expect(plan!.trees.map(({ prompt }) => prompt).sort()).toEqual([0, 1, 2, 3]);
+  expect(plan!.trees.flatMap(({ sequences }) => sequences)).toHaveLength(data.sequences.length);
 });
 
 test("a data set of one prompt is no tree of all its replies: attention would be over every pair of them", () => {
@@ -89,7 +89,7 @@ test("a data set of one prompt is no tree of all its replies: attention would be
   for (let row = 0; row < 60; row += 1) builder.pair(row + 1, [1, 2, 3], [4, row, 5, 6, 7], [8, row, 9, 10, 11]);
   const { data } = builder;
   const plans = planMicroBatches(data, everything(data), { max_tokens: 4096, hidden_size: 16 });
-  const trees = plans.flatMap(({ rows }) => rows.flat());
+  const trees = plans.flatMap((plan) => plan.trees);
   expect(Math.max(...trees.map((tree) => treeLength(data, tree)))).toBeLessThanOrEqual(treeRoom(3, 16));
   // 3 + 4 n within 140 tokens: 34 replies.
   expect(trees.map(({ sequences }) => sequences.length)).toEqual([34, 34, 34, 18]);
@@ -109,53 +109,28 @@ test("equal lists of ids are one, however long they are", () => {
   expect(builder.data.sequences.map(({ completion }) => [...completion])).toEqual([[1], [2], [258]]);
 });
 
-test("a token sees its prompt and its own reply up to itself, and nothing else", () => {
-  const builder = trainingDataBuilder();
-  builder.pair(1, [7, 8], [1, 2, 3], [4, 5]);
-  const { data } = builder;
-  const [plan] = planMicroBatches(data, everything(data), { max_tokens: 100, hidden_size: 16 });
-  const settings = {
-    chunks: 1,
-    least: { tokens: 1, wanted: 1, queries: () => 1 },
-    average: false,
-    preference_weight: 1,
-    reference: null,
-  };
-  const made = makeMicroBatch(data, plan!, settings);
-  // 7 8 | 1 2 | 4: the last token of a reply predicts nothing.
-  expect([...made.tokens].map(Number)).toEqual([7, 8, 1, 2, 4]);
-  expect([...made.positions].map(Number)).toEqual([0, 1, 2, 3, 2]);
-  const seen = Array.from({ length: 5 }, (_, row) =>
-    [...made.mask.subarray(row * 5, row * 5 + 5)].map((value) => (value === 0 ? "x" : ".")).join(""),
-  );
-  expect(seen).toEqual(["x....", "xx...", "xxx..", "xxxx.", "xx..x"]);
-  // Tokens 1 to 4 are followed by something, the first of them twice; nothing follows what fills the last place.
-  expect([...made.wanted].map(Number)).toEqual([1, 2, 3, 4, 0]);
-  expect([...made.places].map(Number)).toEqual([4, 0, 1, 2, 3]);
-  expect([...made.select].map(Number)).toEqual([0, 1, 2, 0, 3]);
-  expect([...made.targets].map(Number)).toEqual([1, 2, 3, 4, 5]);
-  expect([...made.sums]).toEqual([1, 1, 1, 0, 0, 0, 0, 0, 1, 1]);
-  expect([...made.pairs]).toEqual([1, -1]);
-  expect([...made.token_weights].map((value) => Math.round(value * 1e6) / 1e6)).toEqual([0.5, 0.5, 0.5, 0, 0]);
-});
-
 test("wanted tokens are cut into equal parts, and what fills the last one has no weight", () => {
   const data = smallData();
   const [plan] = planMicroBatches(data, everything(data), { max_tokens: 1000, hidden_size: 16 });
   const settings = {
     chunks: 4,
-    least: { tokens: 1, wanted: 1, queries: () => 1 },
+    heads: { query: 4, key: 2 },
+    least: NO_LEAST,
     average: true,
     preference_weight: 2,
     reference: null,
   };
-  const { sizes, token_weights, sums, spans, pair_weights } = makeMicroBatch(data, plan!, settings);
+  const { inputs, wanted: places, spans } = makeMicroBatch(data, plan!, settings);
+  const [token_weights, sums, pair_weights] = ["token_weights", "sums", "pair_weights"].map(
+    (name) => inputs[name]!.data as Float32Array,
+  ) as [Float32Array, Float32Array, Float32Array];
+  const each = places / 4;
   const wanted = data.sequences.reduce((sum, { completion }) => sum + completion.length, 0);
-  expect(sizes.wanted).toBe(Math.ceil(wanted / 4));
-  expect(token_weights).toHaveLength(4 * sizes.wanted);
+  expect(each).toBe(Math.ceil(wanted / 4));
+  expect(token_weights).toHaveLength(4 * each);
   expect([...token_weights.subarray(wanted)].every((weight) => weight === 0)).toBe(true);
   spans.forEach(({ sequence, start, end }, index) => {
-    const row = sums.subarray(index * 4 * sizes.wanted, (index + 1) * 4 * sizes.wanted);
+    const row = sums.subarray(index * 4 * each, (index + 1) * 4 * each);
     expect(end - start).toBe(sequenceAt(data, sequence).completion.length);
     expect(row.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 6);
   });

@@ -76,7 +76,7 @@ function planOf(pieces: readonly Piece[], likelihood: Map<number, number>): Micr
     likelihood.delete(sequence);
   }
   return {
-    rows: pieces.map(({ tree }) => [tree]),
+    trees: pieces.map(({ tree }) => tree),
     pairs: pieces.flatMap(({ pairs }) => pairs),
     likelihood: taken,
   };

@@ -6,6 +6,7 @@ import { planMicroBatches } from "./plan-batch.ts";
 import { leastRows } from "./steady-sums.ts";
 import type { TrainingData } from "./training-data.ts";
 import { likelihoodGraph } from "./training-graph.ts";
+import { headsOf } from "./tree-layout.ts";
 
 export interface ScorerSettings {
   config: ModelConfig;
@@ -44,6 +45,7 @@ export async function openSequenceScorer(settings: ScorerSettings): Promise<Sequ
         signal?.throwIfAborted();
         const made = makeMicroBatch(data, plan, {
           chunks,
+          heads: headsOf(config),
           least: leastRows(config),
           average: false,
           preference_weight: 1,
@@ -79,24 +81,10 @@ export async function weightFeeds(weights: Parameters): Promise<Feeds> {
   return Object.fromEntries([...weights].map(([name, { data, shape }]) => [name, tensor(data, shape)]));
 }
 
-/** A micro-batch's tensors by the names of the graph's inputs. */
+/** A micro-batch as a graph takes it. */
 export async function batchFeeds(made: MicroBatch): Promise<Feeds> {
   const tensor = await tensorMaker();
-  const { rows: B, length: T, going_on: R, chunks: K, wanted: M, sequences: C, pairs: P } = made.sizes;
-  return {
-    tokens: tensor(made.tokens, [B, T]),
-    positions: tensor(made.positions, [B, T]),
-    mask: tensor(made.mask, [B, 1, 1, T, T]),
-    wanted: tensor(made.wanted, [B, R]),
-    places: tensor(made.places, [B * T]),
-    select: tensor(made.select, [K, M]),
-    targets: tensor(made.targets, [K, M]),
-    token_weights: tensor(made.token_weights, [K * M]),
-    sums: tensor(made.sums, [C, K * M]),
-    reference: tensor(made.reference, [C, 1]),
-    pairs: tensor(made.pairs, [P, C]),
-    pair_weights: tensor(made.pair_weights, [P, 1]),
-  };
+  return Object.fromEntries(Object.entries(made.inputs).map(([name, { data, shape }]) => [name, tensor(data, shape)]));
 }
 
 export function shapesOf(weights: Parameters): Map<string, readonly number[]> {

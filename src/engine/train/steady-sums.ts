@@ -21,6 +21,8 @@ export interface LeastRows {
   wanted: number;
   /** Wanted tokens of a row of this many tokens: attention's products are of one row and head each. */
   queries: (length: number) => number;
+  /** Tokens that as many wanted ones look at: keys' gradients are summed over these. */
+  keys: (queries: number) => number;
 }
 
 export function leastRows(config: ModelConfig): LeastRows {
@@ -36,5 +38,6 @@ export function leastRows(config: ModelConfig): LeastRows {
     wanted: Math.max(needed([vocab_size, hidden_size]), needed([hidden_size, vocab_size])),
     // Scores have a column for each token and are summed over a head's width; what is seen has one for each of these.
     queries: (length) => Math.ceil(Math.max(head_dim > DEEP ? length : 1, length > DEEP ? head_dim : 1) / groups),
+    keys: (queries) => (queries * groups > DEEP ? head_dim : 1),
   };
 }

@@ -4,7 +4,7 @@ import { initialAdapter, initialWeights } from "../model/initial-weights.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters, Tensor } from "../model/parameters.ts";
 import { openSession, tensorMaker } from "../runtime/session.ts";
-import { SMALL, smallData } from "./__fixtures__/small-model.ts";
+import { NO_LEAST, SMALL, smallData } from "./__fixtures__/small-model.ts";
 import { batchLoss } from "./batch-loss.ts";
 import { unitsOf, weighted } from "./batches.ts";
 import { makeMicroBatch } from "./micro-batch.ts";
@@ -12,6 +12,7 @@ import { planMicroBatches } from "./plan-batch.ts";
 import { batchFeeds, sequenceSums, shapesOf } from "./sequence-scorer.ts";
 import { gradientGraph } from "./training-graph.ts";
 import { averages, preferenceOf, TrainingOptions } from "./training-options.ts";
+import { headsOf } from "./tree-layout.ts";
 
 const UNTIED: ModelConfig = { ...SMALL, tie_word_embeddings: false, attention_bias: "qkvo", num_key_value_heads: 4 };
 const LORA = { finetuning_type: "lora", lora: { rank: 3, alpha: 6 } } as const;
@@ -30,7 +31,8 @@ async function prepare(given: unknown, { config = SMALL, chunks = 1, recompute =
   expect(more).toEqual([]);
   const made = makeMicroBatch(data, plan!, {
     chunks,
-    least: { tokens: 1, wanted: 1, queries: () => 1 },
+    heads: headsOf(config),
+    least: NO_LEAST,
     average: averages(options),
     preference_weight: options.dpo.preference_loss_weight,
     reference,

@@ -1,5 +1,7 @@
+import { product, type Shape } from "../graph/dimensions.ts";
 import { gradientsOf } from "../graph/gradient.ts";
 import { type FloatType, Graph, type Value } from "../graph/graph.ts";
+import type { TreeLayout } from "../graph/ops/attention.ts";
 import { add, mul, neg, reduceSum } from "../graph/ops/basic.ts";
 import { hiddenStates, outputHead, type Recompute } from "../model/forward.ts";
 import type { ModelConfig } from "../model/model-config.ts";
@@ -24,18 +26,22 @@ export interface TrainingGraphOptions {
   /** Positions that the tables of rotary angles hold: at least T, which onnxruntime compares them with. */
   max_length: number;
   float?: FloatType;
+  /** false: runs have one thread each (see `Graph`). */
+  steady?: boolean;
 }
 
 /**
  * The graph of one micro-batch: loss, token log-probabilities, and for each trainable weight `gradient NAME`, the
  * gradient added to the input `sum NAME`.
  *
- * Inputs beside the weights: tokens and positions int64 [B, T]; mask [B, 1, 1, T, T]; wanted int64
- * [B, R] and places int64 [B*T], as `WantedTokens` has them; select and targets int64 [K, M] with N = K M wanted tokens; token_weights [N], the weight of each one's likelihood; and for preference sums [C, N],
- * reference [C, 1], pairs [P, C], pair_weights [P, 1] (see `preference-loss.ts`).
+ * Inputs beside the weights: tokens and positions int64 [B, T]; what they look at, as `attentionInputs` of
+ * `tree-layout.ts` and `wantedInputs` of `wanted-tokens.ts` make it, with wanted int64 [X] and places int64 [B*T]; select and
+ * targets int64 [K, M] with N = K M wanted tokens; token_weights [N], the weight of each one's likelihood; and for preference
+ * sums [C, N], reference [C, 1], pairs [P, C], pair_weights [P, 1] (see `preference-loss.ts`).
  */
 export function gradientGraph(options: TrainingGraphOptions): Graph {
-  const graph = new Graph({ float: options.float ?? "float32" });
+  const { float = "float32", steady = true } = options;
+  const graph = new Graph({ float, steady });
   const { weights, token_log_probabilities, wanted } = forward(graph, options);
   const likelihood = reduceSum(mul(token_log_probabilities, graph.input("token_weights", [wanted])));
   const preference =
@@ -69,14 +75,14 @@ function forward(graph: Graph, options: TrainingGraphOptions) {
   const { cos, sin, shape } = ropeTables(config, max_length);
   const inputs = {
     tokens: graph.input("tokens", ["B", "T"], { type: "int64" }),
-    mask: graph.input("mask", ["B", 1, 1, "T", "T"]),
+    ...attentionLayouts(graph, config),
     rotary: {
       cos: graph.constant(cos, shape),
       sin: graph.constant(sin, shape),
       positions: graph.input("positions", ["B", "T"], { type: "int64" }),
     },
     wanted: {
-      tokens: graph.input("wanted", ["B", "R"], { type: "int64" }),
+      tokens: graph.input("wanted", ["X"], { type: "int64" }),
       places: graph.input("places", ["B*T"], { type: "int64" }),
     },
   };
@@ -91,6 +97,40 @@ function forward(graph: Graph, options: TrainingGraphOptions) {
     targets: graph.input("targets", [chunks, "M"], { type: "int64" }),
   });
   return { weights, token_log_probabilities, wanted: token_log_probabilities.shape[0] ?? "M" };
+}
+
+/** What is looked at by all tokens, and by those that the last block goes on with. */
+function attentionLayouts(graph: Graph, { num_attention_heads: heads, num_key_value_heads: keys }: ModelConfig) {
+  const groups = heads / keys;
+  const at = (name: string, shape: Shape) => graph.input(name, shape, { type: "int32" });
+  const stretches = (name: string, over: Shape, queries: string) => at(name, [...over, keys, product(groups, queries)]);
+  const key_seats = at("key_seats", ["B*T", keys]);
+  const trunk_keys = at("trunk_keys", ["B", keys, "U"]);
+  const branches = {
+    keys: at("branch_keys", ["B", "S", keys, "A"]),
+    mask: graph.input("branch_mask", ["B", "S", 1, 1, "L", "A"]),
+  };
+  const attention: TreeLayout = {
+    trunks: {
+      queries: stretches("trunk_queries", ["B"], "U"),
+      keys: trunk_keys,
+      mask: graph.input("trunk_mask", ["B", 1, 1, "U", "U"]),
+    },
+    branches: { queries: stretches("branch_queries", ["B", "S"], "L"), ...branches },
+    seats: at("seats", ["B*T", heads]),
+    key_seats,
+  };
+  const wanted_attention: TreeLayout = {
+    trunks: {
+      queries: stretches("wanted_trunk_queries", ["B"], "W"),
+      keys: trunk_keys,
+      mask: graph.input("wanted_mask", ["B", 1, 1, "W", "U"]),
+    },
+    branches: { queries: stretches("wanted_branch_queries", ["B", "S"], "L"), ...branches },
+    seats: at("wanted_seats", ["X", heads]),
+    key_seats,
+  };
+  return { attention, wanted_attention };
 }
 
 function preferenceInputs(graph: Graph, wanted: string | number) {

@@ -17,7 +17,8 @@ export interface MatmulOptions {
 export function gemm(a: Value, b: Value, options: MatmulOptions = {}, sum?: Value): Value {
   const shape = productShape(a.shape, b.shape, options);
   if (sum !== undefined && !sameShape(sum.shape, shape)) throw new RangeError(`[${sum.shape}] added to [${shape}]`);
-  const y = isWide(a, shape, options) ? turnedGemm(a, b, options, sum) : emitGemm(a, b, shape, options, sum);
+  const y =
+    a.graph.steady && isWide(a, shape, options) ? turnedGemm(a, b, options, sum) : emitGemm(a, b, shape, options, sum);
   const inputs = sum === undefined ? [a, b] : [a, b, sum];
   return a.graph.differentiable(y, inputs, (gradient) => [
     leftTerm(gradient, b, options),
@@ -109,8 +110,15 @@ function productShape(a: Shape, b: Shape, { transpose_a = false, transpose_b = f
   return [...a.slice(0, -2), dimensionAt(a, rows), dimensionAt(b, columns)];
 }
 
-/** y = x w^T + bias: x [n, in], weight [out, in] as Hugging Face stores it, bias [out]. */
-export function linear(x: Value, weight: Value, bias?: Value): Value {
-  const y = gemm(x, weight, { transpose_b: true });
+export interface LinearOptions {
+  /** [out] */
+  bias?: Value | undefined;
+  /** What the result is added to, [n, out]. */
+  sum?: Value | undefined;
+}
+
+/** y = sum + x w^T + bias: x [n, in], weight [out, in] as Hugging Face stores it. */
+export function linear(x: Value, weight: Value, { bias, sum }: LinearOptions = {}): Value {
+  const y = gemm(x, weight, { transpose_b: true }, sum);
   return bias === undefined ? y : add(y, bias);
 }

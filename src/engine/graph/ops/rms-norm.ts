@@ -18,9 +18,10 @@ export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
     const shared = mul(gradient, x);
     return [
       term(() => {
-        const along = reduceMean(mul(shared, weight));
+        const column = reshape(weight, [size, 1]);
+        const along = gemm(reshape(shared, [rows, size]), column, { alpha: 1 / size });
         const third = mul(mul(inverse, inverse), inverse);
-        return sub(mul(mul(gradient, weight), inverse), mul(x, mul(along, third)));
+        return sub(mul(mul(gradient, weight), inverse), mul(x, mul(reshape(along, inverse.shape), third)));
       }),
       (sum) => {
         const so_far = sum && reshape(sum, [1, size]);
@@ -28,12 +29,6 @@ export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
       },
     ];
   });
-}
-
-/** The mean over the last axis, which stays with size 1. No derivative. */
-function reduceMean(x: Value): Value {
-  const shape = [...x.shape.slice(0, -1), 1];
-  return x.graph.emit("ReduceMean", [x, x.graph.integers([-1])], { type: x.type, shape });
 }
 
 /** The normed values, and the inverse root mean square [..., 1] that they were made with. */
