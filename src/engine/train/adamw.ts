@@ -1,7 +1,3 @@
-import { Graph } from "../graph/graph.ts";
-import { add, div, mul, sqrt, sub } from "../graph/ops/basic.ts";
-import { openInPlaceSession } from "../runtime/in-place-session.ts";
-import { type SessionOptions, tensorMaker } from "../runtime/session.ts";
 import type { ParameterStore } from "./parameter-store.ts";
 
 export interface AdamWSettings {
@@ -11,75 +7,34 @@ export interface AdamWSettings {
   weight_decay: number;
 }
 
-export interface AdamW {
-  /**
-   * One step with the gradients of the store, each multiplied by `scale` (for clipping). `step` counts from 1: it is what
-   * the moments' bias is corrected by.
-   */
-  update(step: number, learning_rate: number, scale: number): Promise<void>;
-  release(): Promise<void>;
+export interface AdamWUpdate {
+  /** Counts from 1: it is what the moments' bias is corrected by. */
+  step: number;
+  learning_rate: number;
+  /** A factor on each gradient, for clipping. */
+  scale: number;
 }
 
-/** Numbers that one run of the update is over: its intermediate values stay in the cache. */
-const STRETCH = 1 << 17;
-
 /**
- * AdamW (Loshchilov and Hutter 2019) in float32, in place, as PyTorch has it: decay p (1 - lr wd) first, then
- * p - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps).
+ * One step of AdamW (Loshchilov and Hutter 2019) with the gradients of the store, in float32, in place, as PyTorch has it:
+ * decay p (1 - lr wd) first, then p - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps).
  */
-export async function openAdamW(
-  store: ParameterStore,
-  settings: AdamWSettings,
-  options: SessionOptions,
-): Promise<AdamW> {
-  const session = await openInPlaceSession(updateGraph(settings), options);
-  const tensor = await tensorMaker();
-  const scalar = (value: number) => tensor(Float32Array.of(value), []);
-  const stretches = [...cut(0, store.decayed), ...cut(store.decayed, store.values.length)].map(([start, end]) => {
-    const wrap = (array: Float32Array) => tensor(array.subarray(start, end), [end - start]);
-    const tensors = { p: wrap(store.values), m: wrap(store.first_moments), v: wrap(store.second_moments) };
-    return {
-      decays: start < store.decayed,
-      feeds: { ...tensors, g: wrap(store.gradients) },
-      into: { "new p": tensors.p, "new m": tensors.m, "new v": tensors.v },
-    };
-  });
-  return {
-    async update(step, learning_rate, scale) {
-      const scalars = {
-        scale: scalar(scale),
-        rate: scalar(learning_rate / (1 - settings.beta1 ** step)),
-        correction: scalar(1 / Math.sqrt(1 - settings.beta2 ** step)),
-      };
-      const keep = scalar(1 - learning_rate * settings.weight_decay);
-      const keep_all = scalar(1);
-      for (const { decays, feeds, into } of stretches) {
-        await session.run({ ...feeds, ...scalars, keep: decays ? keep : keep_all }, into);
-      }
-    },
-    release: () => session.release(),
+export function updateWeights(store: ParameterStore, settings: AdamWSettings, update: AdamWUpdate): void {
+  const { beta1, beta2, epsilon, weight_decay } = settings;
+  const { step, learning_rate, scale } = update;
+  const { kernels, values, first_moments, second_moments, gradients, decayed } = store;
+  const part = (start: number, end: number, keep: number) => {
+    const [p, m, v, g] = [values, first_moments, second_moments, gradients].map((array) => array.subarray(start, end));
+    if (p === undefined || m === undefined || v === undefined || g === undefined) return;
+    kernels.adamw(
+      { p, m, v, g },
+      {
+        ...{ scale, beta1, beta2, epsilon, keep },
+        rate: learning_rate / (1 - beta1 ** step),
+        correction: 1 / Math.sqrt(1 - beta2 ** step),
+      },
+    );
   };
-}
-
-function* cut(start: number, end: number): Generator<[number, number]> {
-  for (let at = start; at < end; at += STRETCH) yield [at, Math.min(at + STRETCH, end)];
-}
-
-/**
- * Each new value is written over the old one. That is safe because the old value is read by one node only, and the new
- * one is made from what that node gives.
- */
-function updateGraph({ beta1, beta2, epsilon }: AdamWSettings): Graph {
-  const graph = new Graph();
-  const array = (name: string) => graph.input(name, ["S"]);
-  const scalar = (name: string) => graph.input(name, []);
-  const gradient = mul(array("g"), scalar("scale"));
-  const first = add(mul(array("m"), beta1), mul(gradient, 1 - beta1));
-  const second = add(mul(array("v"), beta2), mul(mul(gradient, gradient), 1 - beta2));
-  const size = add(mul(sqrt(second), scalar("correction")), epsilon);
-  const direction = div(mul(first, scalar("rate")), size);
-  graph.output("new m", first);
-  graph.output("new v", second);
-  graph.output("new p", sub(mul(array("p"), scalar("keep")), direction));
-  return graph;
+  part(0, decayed, 1 - learning_rate * weight_decay);
+  part(decayed, values.length, 1);
 }

@@ -3,6 +3,7 @@ import type { ModelConfig } from "../model/model-config.ts";
 import { parameterCount } from "../model/parameters.ts";
 import { type GradientArrays, type GradientSettings, type MicroBatchResult, openGradients } from "./gradients.ts";
 import type { MicroBatch } from "./micro-batch.ts";
+import type { ParameterStore } from "./parameter-store.ts";
 
 /**
  * A step of a small model is many short operations, and two threads that share each of them wait for one another more than
@@ -25,21 +26,21 @@ export interface LaneTask {
 }
 
 export interface Lanes {
-  /** Sums the gradients of each lane's micro-batches, and those of all lanes, into the first one's arrays. */
+  /** Sums the gradients of each lane's micro-batches, and those of all lanes, into the store's. */
   run(lanes: readonly (readonly MicroBatch[])[]): Promise<MicroBatchResult[][]>;
   release(): Promise<void>;
 }
 
-/** Gradients into `arrays`, by as many lanes as the model takes, in threads where there are some to spare. */
-export async function openLanes(arrays: GradientArrays, settings: GradientSettings): Promise<Lanes> {
+/** Gradients into the store's, by as many lanes as the model takes, in threads where there are some to spare. */
+export async function openLanes(store: ParameterStore, settings: GradientSettings): Promise<Lanes> {
   const lanes = lanesFor(settings.graph.config);
   const beside = lanes > 1 && settings.threads > 1 && import.meta.url.endsWith(".js");
   // Of a small model's operations none gains by a second thread.
   const own = lanes > 1 ? { ...settings, threads: 1, graph: { ...settings.graph, steady: false } } : settings;
   const gradients = await openGradients(own);
-  const first = await gradients.over(arrays);
+  const first = await gradients.over(store);
   if (lanes === 1) return { run: async ([batches = []]) => [await first(batches)], release: () => gradients.release() };
-  const second = beside ? startLane(arrays, own) : await laneHere(arrays, gradients);
+  const second = beside ? startLane(store, own) : await laneHere(store, gradients);
   return {
     async run([batches = [], others = []]) {
       const theirs = others.length > 0 ? second.run(others) : undefined;
@@ -47,7 +48,7 @@ export async function openLanes(arrays: GradientArrays, settings: GradientSettin
       const [ours, rest] = await Promise.allSettled([first(batches), theirs]);
       if (ours.status === "rejected") throw ours.reason;
       if (rest.status === "rejected") throw rest.reason;
-      if (rest.value !== undefined) addTo(arrays.gradients, second.gradients);
+      if (rest.value !== undefined) store.kernels.add(store.gradients, second.gradients);
       return [ours.value, rest.value ?? []];
     },
     async release() {
@@ -88,8 +89,4 @@ function startLane({ values }: GradientArrays, settings: GradientSettings): Seco
     },
     stop: () => thread.stop(),
   };
-}
-
-function addTo(sum: Float32Array, more: Float32Array): void {
-  for (let at = 0; at < sum.length; at += 1) sum[at] = (sum[at] ?? 0) + (more[at] ?? 0);
 }

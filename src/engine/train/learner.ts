@@ -1,7 +1,7 @@
 import type { Recompute } from "../model/forward.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters } from "../model/parameters.ts";
-import { openAdamW } from "./adamw.ts";
+import { updateWeights } from "./adamw.ts";
 import { batchLoss, type LossReport } from "./batch-loss.ts";
 import { type Lanes, lanesFor, openLanes } from "./lanes.ts";
 import { makeMicroBatch } from "./micro-batch.ts";
@@ -52,16 +52,12 @@ export interface Learner {
 export async function openLearner(settings: LearnerSettings): Promise<Learner> {
   const { config, weights, adapter, data, options, chunks, recompute, threads, max_length } = settings;
   const store = createParameterStore(adapter?.weights ?? weights);
-  const optimiser = await openAdamW(
-    store,
-    {
-      beta1: options.adam_beta1,
-      beta2: options.adam_beta2,
-      epsilon: options.adam_epsilon,
-      weight_decay: options.weight_decay,
-    },
-    { threads },
-  );
+  const optimiser = {
+    beta1: options.adam_beta1,
+    beta2: options.adam_beta2,
+    epsilon: options.adam_epsilon,
+    weight_decay: options.weight_decay,
+  };
   const lanes = await openLanes(store, {
     graph: {
       config,
@@ -80,18 +76,15 @@ export async function openLearner(settings: LearnerSettings): Promise<Learner> {
     store,
     async learn(batch, step, learning_rate, earlier = 0) {
       const { sums, loss } = await accumulate(settings, batch, lanes);
-      const grad_norm = normOf(store.gradients);
+      const grad_norm = Math.sqrt(store.kernels.squares(store.gradients));
       if (!Number.isFinite(loss) || !Number.isFinite(grad_norm)) throw nonFinite(data, step, batch, sums, grad_norm);
       const { max_grad_norm } = options;
       // As in PyTorch: a little is added so that a norm of zero divides nothing.
       const scale = max_grad_norm === null ? 1 : Math.min(1, max_grad_norm / (grad_norm + 1e-6));
-      await optimiser.update(earlier + step, learning_rate, scale);
+      updateWeights(store, optimiser, { step: earlier + step, learning_rate, scale });
       return { ...batchLoss(settings, batch, sums), grad_norm, learning_rate };
     },
-    async release() {
-      await lanes.release();
-      await optimiser.release();
-    },
+    release: () => lanes.release(),
   };
 }
 
@@ -120,14 +113,4 @@ async function accumulate(
     for (const [sequence, sum] of sequenceSums(micro_batch, token_log_probabilities)) sums.set(sequence, sum);
   }
   return { sums, loss };
-}
-
-/** The length of the gradient, in float64. */
-function normOf(gradients: Float32Array): number {
-  let sum = 0;
-  for (let at = 0; at < gradients.length; at += 1) {
-    const value = gradients[at] ?? 0;
-    sum += value * value;
-  }
-  return Math.sqrt(sum);
 }

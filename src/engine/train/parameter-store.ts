@@ -1,4 +1,5 @@
 import { type Parameters, sizeOf, type Tensor } from "../model/parameters.ts";
+import { type VectorKernels, vectorKernels } from "../runtime/vector-kernels.ts";
 
 /** Tensors begin on cache lines, so that vector instructions load them whole. */
 const ALIGN = 16;
@@ -27,6 +28,8 @@ export interface ParameterStore {
   readonly first_moments: Float32Array;
   readonly second_moments: Float32Array;
   readonly decayed: number;
+  /** What the arrays are worked on with, in place. */
+  readonly kernels: VectorKernels;
   /** One tensor's stretch of one of the arrays, not copied. */
   view(of: "values" | "gradients" | "first_moments" | "second_moments", name: string): Tensor;
 }
@@ -60,12 +63,10 @@ export function layoutOf(shapes: ReadonlyMap<string, readonly number[]>): Parame
 export function createParameterStore(tensors: Parameters): ParameterStore {
   const layout = layoutOf(new Map([...tensors].map(([name, { shape }]) => [name, shape])));
   const { names, size, decayed } = layout;
-  const arrays = {
-    values: new Float32Array(size),
-    gradients: new Float32Array(size),
-    first_moments: new Float32Array(size),
-    second_moments: new Float32Array(size),
-  };
+  const kernels = vectorKernels(4 * 4 * size);
+  const made = kernels.arrays(4, size);
+  const array = (index: number) => made[index] ?? new Float32Array(size);
+  const arrays = { values: array(0), gradients: array(1), first_moments: array(2), second_moments: array(3) };
   for (const [name, { data }] of tensors) layout.view(arrays.values, name).data.set(data);
-  return { layout, names, ...arrays, decayed, view: (of, name) => layout.view(arrays[of], name) };
+  return { layout, names, ...arrays, decayed, kernels, view: (of, name) => layout.view(arrays[of], name) };
 }
