@@ -13,7 +13,7 @@ import { type LinearModule, linearName } from "./parameters.ts";
 
 /** What a forward pass is over: rows of tokens, where each stands, and what it may look at. */
 export interface ForwardInputs {
-  /** Token ids, int64 [B, T]. */
+  /** Token ids, int32 [B, T]. */
   tokens: Value;
   rotary: Rotary;
   /** What all tokens look at. */
@@ -25,9 +25,9 @@ export interface ForwardInputs {
 
 /** Tokens whose hidden states are wanted: the last block computes no others. */
 export interface WantedTokens {
-  /** int64 [X]: which of the tokens [B*T], none twice but for what fills it up. */
+  /** int32 [X]: which of the tokens [B*T], none twice but for what fills it up. */
   tokens: Value;
-  /** int64 [B*T]: where each token is in [X]; one that is not wanted is where no gradient comes from. */
+  /** int32 [B*T]: where each token is in [X]; one that is not wanted is where no gradient comes from. */
   places: Value;
 }
 

@@ -25,11 +25,16 @@ export interface LaneTask {
   shared: GradientArrays;
 }
 
+/** Makes the micro-batches of a lane, once, when it begins. */
+export type LaneWork = () => readonly MicroBatch[];
+
 export interface Lanes {
   /** Sums the gradients of each lane's micro-batches, and those of all lanes, into the store's. */
-  run(lanes: readonly (readonly MicroBatch[])[]): Promise<MicroBatchResult[][]>;
+  run(lanes: readonly LaneWork[]): Promise<MicroBatchResult[][]>;
   release(): Promise<void>;
 }
+
+const NOTHING: LaneWork = () => [];
 
 /** Gradients into the store's, by as many lanes as the model takes, in threads where there are some to spare. */
 export async function openLanes(store: ParameterStore, settings: GradientSettings): Promise<Lanes> {
@@ -39,13 +44,18 @@ export async function openLanes(store: ParameterStore, settings: GradientSetting
   const own = lanes > 1 ? { ...settings, threads: 1, graph: { ...settings.graph, steady: false } } : settings;
   const gradients = await openGradients(own);
   const first = await gradients.over(store);
-  if (lanes === 1) return { run: async ([batches = []]) => [await first(batches)], release: () => gradients.release() };
+  if (lanes === 1) {
+    return { run: async ([work = NOTHING]) => [await first(work())], release: () => gradients.release() };
+  }
   const second = beside ? startLane(store, own) : await laneHere(store, gradients);
   return {
-    async run([batches = [], others = []]) {
+    async run([work = NOTHING, other = NOTHING]) {
+      // The other lane first: it begins while this one's work is made.
+      const others = other();
       const theirs = others.length > 0 ? second.run(others) : undefined;
       // A lane that is under way is waited for, also where the other one has failed.
-      const [ours, rest] = await Promise.allSettled([first(batches), theirs]);
+      const mine = async () => await first(work());
+      const [ours, rest] = await Promise.allSettled([mine(), theirs]);
       if (ours.status === "rejected") throw ours.reason;
       if (rest.status === "rejected") throw rest.reason;
       if (rest.value !== undefined) store.kernels.add(store.gradients, second.gradients);
@@ -85,8 +95,13 @@ function startLane({ values }: GradientArrays, settings: GradientSettings): Seco
     gradients: shared.gradients,
     run(batches) {
       shared.values.set(values);
-      return thread.run(batches);
+      return thread.run(batches, batches.flatMap(buffersOf));
     },
     stop: () => thread.stop(),
   };
+}
+
+/** A lane's micro-batches go to its thread with their memory. */
+function buffersOf({ inputs }: MicroBatch): ArrayBuffer[] {
+  return Object.values(inputs).map(({ data }) => data.buffer as ArrayBuffer);
 }

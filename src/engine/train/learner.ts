@@ -4,7 +4,7 @@ import type { Parameters } from "../model/parameters.ts";
 import { updateWeights } from "./adamw.ts";
 import { batchLoss, type LossReport } from "./batch-loss.ts";
 import { type Lanes, lanesFor, openLanes } from "./lanes.ts";
-import { makeMicroBatch } from "./micro-batch.ts";
+import { type MicroBatch, makeMicroBatch } from "./micro-batch.ts";
 import { nonFinite } from "./non-finite.ts";
 import { createParameterStore, type ParameterStore } from "./parameter-store.ts";
 import { type Batch, planLanes } from "./plan-batch.ts";
@@ -103,8 +103,12 @@ async function accumulate(
     max_tokens: options.max_tokens_per_micro_batch,
     hidden_size: config.hidden_size,
   });
-  const made = plans.map((lane) => lane.map((plan) => makeMicroBatch(data, plan, settings)));
-  const results = (await lanes.run(made)).flat();
+  const made: MicroBatch[][] = [];
+  const makers = plans.map((lane, index) => () => {
+    made[index] = lane.map((plan) => makeMicroBatch(data, plan, settings));
+    return made[index];
+  });
+  const results = (await lanes.run(makers)).flat();
   const sums = new Map<number, number>();
   let loss = 0;
   for (const [index, micro_batch] of made.flat().entries()) {

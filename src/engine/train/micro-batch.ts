@@ -1,7 +1,7 @@
 import type { LeastRows } from "./steady-sums.ts";
 import { promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
 import { attentionInputs, type Heads, placeTokens } from "./tree-layout.ts";
-import { goingOn, type Prediction, selected, wantedInputs } from "./wanted-tokens.ts";
+import { goingOn, type Predictions, selected, wantedInputs } from "./wanted-tokens.ts";
 
 /**
  * A prompt with replies to it side by side in one row: the prompt is computed once. Each reply sees the prompt and itself,
@@ -94,28 +94,31 @@ export function makeMicroBatch(data: TrainingData, plan: MicroBatchPlan, setting
 
 /** The trees' tokens, each one's position in its own text, and what follows which of them. */
 function writeTokens(data: TrainingData, trees: readonly Tree[], { rows, length }: { rows: number; length: number }) {
-  const tokens = new BigInt64Array(rows * length);
+  const tokens = new Int32Array(rows * length);
   const positions = new BigInt64Array(rows * length);
-  const predictions: Prediction[] = [];
+  const followed = trees.flatMap(({ sequences }) => sequences.map((one) => sequenceAt(data, one).completion.length));
+  const count = followed.reduce((sum, size) => sum + size, 0);
+  const predictions: Predictions = { after: new Int32Array(count), targets: new Int32Array(count) };
   const spans: MicroBatch["spans"] = [];
+  let next = 0;
   trees.forEach(({ prompt, sequences }, row) => {
     let at = row * length;
     const write = (ids: Int32Array, first_position: number): void => {
-      ids.forEach((id, index) => {
-        tokens[at + index] = BigInt(id);
-        positions[at + index] = BigInt(first_position + index);
-      });
+      tokens.set(ids, at);
+      for (let index = 0; index < ids.length; index += 1) positions[at + index] = BigInt(first_position + index);
       at += ids.length;
     };
     const prompt_ids = promptAt(data, prompt);
     write(prompt_ids, 0);
-    const end = at;
+    const last = at - 1;
     for (const sequence of sequences) {
       const { completion } = sequenceAt(data, sequence);
-      spans.push({ sequence, start: predictions.length, end: predictions.length + completion.length });
-      completion.forEach((target, index) => {
-        predictions.push({ after: index === 0 ? end - 1 : at + index - 1, target });
-      });
+      spans.push({ sequence, start: next, end: next + completion.length });
+      predictions.targets.set(completion, next);
+      for (let index = 0; index < completion.length; index += 1) {
+        predictions.after[next + index] = index === 0 ? last : at + index - 1;
+      }
+      next += completion.length;
       write(completion.subarray(0, -1), prompt_ids.length);
     }
   });

@@ -34,8 +34,8 @@ export interface TrainingGraphOptions {
  * The graph of one micro-batch: loss, token log-probabilities, and for each trainable weight `gradient NAME`, the
  * gradient added to the input `sum NAME`.
  *
- * Inputs beside the weights: tokens and positions int64 [B, T]; what they look at, as `attentionInputs` of
- * `tree-layout.ts` and `wantedInputs` of `wanted-tokens.ts` make it, with wanted int64 [X] and places int64 [B*T]; select and
+ * Inputs beside the weights: tokens int32 and positions int64 [B, T]; what they look at, as `attentionInputs` of
+ * `tree-layout.ts` and `wantedInputs` of `wanted-tokens.ts` make it, with wanted int32 [X] and places int32 [B*T]; select and
  * targets int64 [K, M] with N = K M wanted tokens; token_weights [N], the weight of each one's likelihood; and for preference
  * sums [C, N], reference [C, 1], pairs [P, C], pair_weights [P, 1] (see `preference-loss.ts`).
  */
@@ -74,7 +74,7 @@ function forward(graph: Graph, options: TrainingGraphOptions) {
   }
   const { cos, sin, shape } = ropeTables(config, max_length);
   const inputs = {
-    tokens: graph.input("tokens", ["B", "T"], { type: "int64" }),
+    tokens: graph.input("tokens", ["B", "T"], { type: "int32" }),
     ...attentionLayouts(graph, config),
     rotary: {
       cos: graph.constant(cos, shape),
@@ -82,8 +82,8 @@ function forward(graph: Graph, options: TrainingGraphOptions) {
       positions: graph.input("positions", ["B", "T"], { type: "int64" }),
     },
     wanted: {
-      tokens: graph.input("wanted", ["X"], { type: "int64" }),
-      places: graph.input("places", ["B*T"], { type: "int64" }),
+      tokens: graph.input("wanted", ["X"], { type: "int32" }),
+      places: graph.input("places", ["B*T"], { type: "int32" }),
     },
   };
   const { adapter_scale, recompute } = options;

@@ -82,6 +82,7 @@ export function placeTokens(rows: readonly RowLengths[], length: number, least: 
       }
       start += size;
     });
+    if (start === U + S * L) return;
     for (const place of placesOfRow(shape, row)) {
       if (tokens[place] !== -1) continue;
       if (token < (row + 1) * length) sit(token++, place);
@@ -154,10 +155,13 @@ export function headSeats(places: Int32Array, { rows, trunk, branch }: TreeShape
   const made = new Int32Array(places.length * heads);
   const first_branch = rows * trunk;
   let at = 0;
-  for (const place of places) {
-    const [from, index, size] = place < first_branch ? [0, place, trunk] : [first_branch, place - first_branch, branch];
-    const stretch = Math.floor(index / size);
-    const start = (from + stretch * size) * heads + (index - stretch * size);
+  for (let index = 0; index < places.length; index += 1) {
+    const place = places[index] ?? 0;
+    const is_trunk = place < first_branch;
+    const from = is_trunk ? 0 : first_branch;
+    const size = is_trunk ? trunk : branch;
+    const within = (place - from) % size;
+    const start = (place - within) * heads + within;
     for (let head = 0; head < heads; head += 1) made[at++] = start + head * size;
   }
   return made;

@@ -1,20 +1,20 @@
 import type { LeastRows } from "./steady-sums.ts";
 import { type Heads, headSeats, headsAt, type TreePlaces, type TreeShape } from "./tree-layout.ts";
 
-/** A token whose log-probability is wanted, and the token before it by its place among all of a micro-batch. */
-export interface Prediction {
-  after: number;
-  target: number;
+/** Tokens whose log-probabilities are wanted, and the token before each by its place among all of a micro-batch. */
+export interface Predictions {
+  after: Int32Array;
+  targets: Int32Array;
 }
 
 /** The tokens that the model's last block goes on with: what something follows, and what fills the layout up. */
 export interface GoingOn {
   /** As the places of all tokens, but with W of each trunk. */
   shape: TreeShape;
-  /** int64 [X]: which tokens. */
-  wanted: BigInt64Array;
-  /** int64 [B*T]: where each token is among them; one that is not is where nothing follows. */
-  places: BigInt64Array;
+  /** [X]: which tokens. */
+  wanted: Int32Array;
+  /** [B*T]: where each token is among them; one that is not is where nothing follows. */
+  places: Int32Array;
   /** [B, W, U]: what these of the trunks may look at. */
   wanted_mask: Float32Array;
 }
@@ -23,12 +23,12 @@ export interface GoingOn {
  * Of each trunk the tokens that something follows, each once, in places as many as the fullest one needs and one more, which
  * nothing follows; and all of the branches, in which something follows each.
  */
-export function goingOn(predictions: readonly Prediction[], layout: TreePlaces, least: LeastRows): GoingOn {
+export function goingOn({ after }: Predictions, layout: TreePlaces, least: LeastRows): GoingOn {
   const { shape, seats, tokens, trunk_mask } = layout;
   const { rows, length, trunk: U, branches, branch } = shape;
   const of_trunk = Array.from({ length: rows }, () => new Set<number>());
-  for (const { after } of predictions) {
-    if ((seats[after] ?? 0) < rows * U) of_trunk[Math.floor(after / length)]?.add(after);
+  for (const token of after) {
+    if ((seats[token] ?? 0) < rows * U) of_trunk[Math.floor(token / length)]?.add(token);
   }
   const in_branches = rows * branches * branch;
   const W = Math.max(
@@ -36,13 +36,13 @@ export function goingOn(predictions: readonly Prediction[], layout: TreePlaces, 
     least.queries(U),
     Math.ceil((Math.max(least.tokens, least.wanted) - in_branches) / rows),
   );
-  const wanted = new BigInt64Array(rows * W + in_branches);
-  const places = new BigInt64Array(rows * length);
+  const wanted = new Int32Array(rows * W + in_branches);
+  const places = new Int32Array(rows * length);
   const wanted_mask = new Float32Array(rows * W * U);
   const moved = rows * (W - U);
   seats.forEach((seat, token) => {
     const filling = (Math.floor(token / length) + 1) * W - 1;
-    places[token] = BigInt(seat < rows * U ? filling : seat + moved);
+    places[token] = seat < rows * U ? filling : seat + moved;
   });
   for (const [row, own] of of_trunk.entries()) {
     const chosen = [...own];
@@ -50,19 +50,20 @@ export function goingOn(predictions: readonly Prediction[], layout: TreePlaces, 
       const token = chosen[at] ?? row * length;
       const place = row * W + at;
       const seen = (seats[token] ?? 0) * U;
-      wanted[place] = BigInt(token);
+      wanted[place] = token;
       wanted_mask.set(trunk_mask.subarray(seen, seen + U), place * U);
-      if (at < chosen.length) places[token] = BigInt(place);
+      if (at < chosen.length) places[token] = place;
     }
   }
-  for (let at = 0; at < in_branches; at += 1) wanted[rows * W + at] = BigInt(tokens[rows * U + at] ?? 0);
+  wanted.set(tokens.subarray(rows * U), rows * W);
   return { shape: { ...shape, trunk: W }, wanted, places, wanted_mask };
 }
 
 /** What these look at, as the graph's inputs `wanted…` and `places`. */
 export function wantedInputs({ shape, wanted, places, wanted_mask }: GoingOn, { query, key }: Heads) {
   const { rows: B, trunk: W, branches: S, branch: L } = shape;
-  const own = Int32Array.from(wanted.keys());
+  const own = new Int32Array(wanted.length);
+  for (let at = 0; at < own.length; at += 1) own[at] = at;
   const [trunks, branches] = [own.subarray(0, B * W), own.subarray(B * W)];
   const groups = query / key;
   return {
@@ -77,18 +78,18 @@ export function wantedInputs({ shape, wanted, places, wanted_mask }: GoingOn, { 
 
 /** Of each wanted token the place that it follows, and which token that is, in K equal parts. */
 export function selected(
-  predictions: readonly Prediction[],
+  { after, targets: following }: Predictions,
   { places }: GoingOn,
   { chunks, least }: { chunks: number; least: LeastRows },
 ) {
-  const wanted = Math.max(Math.ceil(predictions.length / chunks), least.wanted);
+  const wanted = Math.max(Math.ceil(after.length / chunks), least.wanted);
   // Padding at the end follows the first token: its weights are 0.
   const select = new BigInt64Array(chunks * wanted);
   const targets = new BigInt64Array(chunks * wanted);
-  for (const [index, { after, target }] of predictions.entries()) {
-    select[index] = places[after] ?? 0n;
-    targets[index] = BigInt(target);
-  }
+  after.forEach((token, index) => {
+    select[index] = BigInt(places[token] ?? 0);
+    targets[index] = BigInt(following[index] ?? 0);
+  });
   const shape = [chunks, wanted];
   return { select: { data: select, shape }, targets: { data: targets, shape }, wanted };
 }

@@ -7,7 +7,7 @@ import { gemm } from "./matmul.ts";
 const ONE_HOT_ROWS = 512;
 
 /**
- * Rows of a table [V, d] by indices (int64, any shape): [...indices, d]. The derivative adds each row's gradient to
+ * Rows of a table [V, d] by indices (integers, any shape): [...indices, d]. The derivative adds each row's gradient to
  * where it came from. Not by ScatterND, whose additions race in onnxruntime when it has more than one thread.
  */
 export function gatherRows(table: Value, indices: Value): Value {
@@ -45,7 +45,7 @@ function addRows(sum: Value | undefined, table: Value, indices: Value, rows: Val
   const { graph } = table;
   const count = dimensionAt(indices.shape, 0);
   const wide = graph.emit("Expand", [reshape(indices, [count, 1]), shapeTensor(graph, [count, width])], {
-    type: "int64",
+    type: indices.type,
     shape: [count, width],
   });
   const attributes = { axis: 0, reduction: "add" };
