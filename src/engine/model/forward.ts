@@ -48,10 +48,7 @@ export type Recompute = "nothing" | "all_but_products" | "all";
 
 /** The hidden states of the wanted tokens after the last norm, [X, hidden_size], of a Llama-family model. */
 export function hiddenStates(config: ModelConfig, inputs: ForwardInputs, options: ForwardOptions): Value {
-  const { tokens } = inputs;
-  const count = product(...tokens.shape);
-  const embedded = gatherRows(weight(options, "model.embed_tokens.weight"), tokens);
-  let x = reshape(embedded, [count, config.hidden_size]);
+  let x = gatherRows(weight(options, "model.embed_tokens.weight"), flatTokens(inputs));
   for (let layer = 0; layer < config.num_hidden_layers; layer += 1) {
     const going_on = layer === config.num_hidden_layers - 1 ? wantedTokens(inputs) : allTokens(inputs);
     const block = (value: Value, keep: Keep) =>
@@ -65,6 +62,10 @@ function blockOutput(block: (x: Value, keep: Keep) => Value, x: Value, recompute
   const keepNothing: Keep = (value) => value;
   if (recompute === "nothing") return block(x, keepNothing);
   return recomputed(recompute === "all" ? (again) => block(again, keepNothing) : block, x);
+}
+
+function flatTokens({ tokens }: ForwardInputs): Value {
+  return tokens.graph.once("flat tokens", () => reshape(tokens, [product(...tokens.shape)]));
 }
 
 interface BlockOptions extends ForwardOptions {
@@ -97,6 +98,12 @@ function wantedTokens({ rotary, wanted: { tokens, places }, wanted_attention: at
   };
 }
 
+/**
+ * Up to this many, the first block's queries, keys and values are made of the whole vocabulary and taken from there: before them a
+ * token's state is its embedding, wherever it stands.
+ */
+const SMALL_VOCABULARY = 256;
+
 function decoderBlock(
   config: ModelConfig,
   layer: number,
@@ -110,34 +117,46 @@ function decoderBlock(
   const project = (value: Value, module: LinearModule, sum?: Value) =>
     projection(value, linearName(layer, module), options, sum);
 
-  const attended = selfAttention(config, norm(x, "input_layernorm"), inputs, { project, going_on, keep });
+  const states = attentionStates(layer === 0 && config.vocab_size <= SMALL_VOCABULARY);
+  const attended = selfAttention(config, states, inputs, { going_on, keep });
   const middle = keep(project(attended, "o_proj", going_on.take(x)));
   const normed = norm(middle, "post_attention_layernorm");
   const [gate, up] = [keep(project(normed, "gate_proj")), keep(project(normed, "up_proj"))];
   return project(swiglu(gate, up, { early: recompute === "nothing" }), "down_proj", middle);
+
+  function attentionStates(of_table: boolean): AttentionStates {
+    const normed = norm(of_table ? weight(options, "model.embed_tokens.weight") : x, "input_layernorm");
+    const all = (module: LinearModule) => {
+      const y = project(normed, module);
+      return of_table ? gatherRows(y, flatTokens(inputs)) : y;
+    };
+    const queries = of_table ? going_on.take(all("q_proj")) : project(going_on.take(normed), "q_proj");
+    return { queries, keys: all("k_proj"), values: all("v_proj") };
+  }
 }
 
-interface AttentionOptions {
-  project: (x: Value, module: LinearModule) => Value;
-  going_on: GoingOn;
-  keep: Keep;
+/** Before they are turned by their positions: queries [X, heads * head_dim], keys and values [B*T, key_heads * head_dim]. */
+interface AttentionStates {
+  queries: Value;
+  keys: Value;
+  values: Value;
 }
 
-/** Attention over the normed states [B*T, hidden_size], before its output projection: [X, heads * head_dim]. */
+/** What the tokens that are gone on with see of all tokens, before its projection: [X, heads * head_dim]. */
 function selfAttention(
   config: ModelConfig,
-  x: Value,
+  states: AttentionStates,
   { rotary }: ForwardInputs,
-  { project, going_on: { take, positions, attention }, keep }: AttentionOptions,
+  { going_on: { positions, attention }, keep }: Pick<BlockOptions, "going_on" | "keep">,
 ): Value {
   const { num_attention_heads: heads, num_key_value_heads: key_heads, head_dim } = config;
-  const turned = (states: Value, at: Value, count: number) => {
-    const y = rotate(reshape(states, [...at.shape, count * head_dim]), { ...rotary, positions: at }, count);
-    return keep(reshape(y, states.shape));
+  const turned = (x: Value, at: Value, count: number) => {
+    const y = rotate(reshape(x, [...at.shape, count * head_dim]), { ...rotary, positions: at }, count);
+    return keep(reshape(y, x.shape));
   };
-  const queries = turned(project(take(x), "q_proj"), positions, heads);
-  const keys = turned(project(x, "k_proj"), rotary.positions, key_heads);
-  return treeAttention(queries, keys, project(x, "v_proj"), attention, 1 / Math.sqrt(head_dim));
+  const queries = turned(states.queries, positions, heads);
+  const keys = turned(states.keys, rotary.positions, key_heads);
+  return treeAttention(queries, keys, states.values, attention, 1 / Math.sqrt(head_dim));
 }
 
 /**

@@ -4,6 +4,7 @@ import { type Filled, type MicroBatch, makeMicroBatch, type Tree } from "./micro
 import { type TrainingData, trainingDataBuilder } from "./training-data.ts";
 
 const numbers = ({ data }: Filled) => Array.from(data, Number);
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at);
 
 function laidOut(data: TrainingData, trees: Tree[], heads = { query: 1, key: 1 }): MicroBatch["inputs"] {
   const pairs = data.pairs.map((pair) => ({ ...pair, weight: 1 }));
@@ -25,73 +26,94 @@ function seenBy(token: number, given: MicroBatch["inputs"]): number[] {
   return keys.filter((_, key) => line[key] === 0).sort((a, b) => a - b);
 }
 
-function example() {
+const tree = (...sequences: number[]): Tree => ({ prompt: 0, sequences });
+
+function short() {
   const builder = trainingDataBuilder();
   builder.pair(1, [7, 8], [1, 2, 3], [4, 5]);
   return builder.data;
 }
 
-test("a token sees its prompt and its own reply up to itself, and nothing else", () => {
-  const given = laidOut(example(), [{ prompt: 0, sequences: [0, 1] }]);
+/** A prompt of 40 tokens with replies that stand in its row with 30 and 28: as tokens 40 to 69 and 70 to 97. */
+function long() {
+  const builder = trainingDataBuilder();
+  builder.pair(1, range(0, 40), range(100, 131), range(200, 229));
+  return builder.data;
+}
+
+test("a token of a short row sees its prompt and its own reply up to itself, and nothing else", () => {
+  const given = laidOut(short(), [tree(0, 1)]);
   // 7 8 | 1 2 | 4: the last token of a reply predicts nothing.
   expect(numbers(given.tokens!)).toEqual([7, 8, 1, 2, 4]);
   expect(numbers(given.positions!)).toEqual([0, 1, 2, 3, 2]);
-  expect([0, 1, 2, 3, 4].map((token) => seenBy(token, given))).toEqual([
-    [0],
-    [0, 1],
-    [0, 1, 2],
-    [0, 1, 2, 3],
-    [0, 1, 4],
-  ]);
-  // Two of the trunk, two branches of two; one place of the second branch is nobody's.
-  expect(given.trunk_mask!.shape).toEqual([1, 1, 1, 2, 2]);
-  expect(given.branch_mask!.shape).toEqual([1, 2, 1, 1, 2, 4]);
-  expect(numbers(given.seats!)).toEqual([0, 1, 2, 3, 4]);
+  expect(given.trunk_mask!.shape).toEqual([1, 1, 1, 5, 5]);
+  expect(given.branch_mask!.shape).toEqual([1, 0, 1, 1, 1, 6]);
+  expect(range(0, 5).map((token) => seenBy(token, given))).toEqual([[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 4]]);
+});
+
+test("long replies are branches of their own, and a token of them sees the same", () => {
+  const given = laidOut(long(), [tree(0, 1)]);
+  expect(given.trunk_mask!.shape).toEqual([1, 1, 1, 40, 40]);
+  expect(given.branch_mask!.shape).toEqual([1, 2, 1, 1, 30, 70]);
+  expect(range(0, 98).map((token) => seenBy(token, given))).toEqual(
+    range(0, 98).map((token) => {
+      if (token < 70) return range(0, token + 1);
+      return [...range(0, 40), ...range(70, token + 1)];
+    }),
+  );
+  expect(numbers(given.positions!).slice(38, 42)).toEqual([38, 39, 40, 41]);
+  expect(numbers(given.positions!).slice(68, 72)).toEqual([68, 69, 40, 41]);
 });
 
 test("the last block goes on with what something follows", () => {
-  const given = laidOut(example(), [{ prompt: 0, sequences: [0, 1] }]);
-  // Of the trunk token 1, which two tokens follow, and a place that nothing follows; and both branches.
-  expect(numbers(given.wanted!)).toEqual([1, 0, 2, 3, 4, 0]);
-  expect(numbers(given.places!)).toEqual([1, 0, 2, 3, 4]);
-  expect(numbers(given.wanted_mask!)).toEqual([0, 0, 0, Math.fround(-1e30)]);
-  expect(numbers(given.select!)).toEqual([0, 2, 3, 0, 4]);
+  const given = laidOut(short(), [tree(0, 1)]);
+  // Tokens 1 to 4 are followed by something, the first of them twice; nothing follows what fills the last place.
+  expect(numbers(given.wanted!)).toEqual([1, 2, 3, 4, 0]);
+  expect(numbers(given.places!)).toEqual([4, 0, 1, 2, 3]);
+  expect(numbers(given.wanted_mask!).slice(0, 5)).toEqual([0, 0, ...Array(3).fill(Math.fround(-1e30))]);
+  expect(numbers(given.select!)).toEqual([0, 1, 2, 0, 3]);
   expect(numbers(given.targets!)).toEqual([1, 2, 3, 4, 5]);
   expect(numbers(given.sums!)).toEqual([1, 1, 1, 0, 0, 0, 0, 0, 1, 1]);
   expect(numbers(given.pairs!)).toEqual([1, -1]);
   expect(numbers(given.token_weights!)).toEqual([0.5, 0.5, 0.5, 0, 0]);
 });
 
-test("rows that are unlike each other stand in their trunks whole, and the same is seen", () => {
+test("of a trunk with branches it goes on with the prompt's last token, and with both branches", () => {
+  const given = laidOut(long(), [tree(0, 1)]);
+  // Two places of the trunk, the second one nobody's, and two at the end of the shorter branch that are nobody's either.
+  expect(numbers(given.wanted!)).toEqual([39, 0, ...range(40, 70), ...range(70, 98), 0, 0]);
+  expect(numbers(given.places!)).toEqual([...Array(39).fill(1), 0, ...range(2, 60)]);
+  expect(numbers(given.select!)).toEqual([0, ...range(2, 32), 0, ...range(32, 60)]);
+  expect(numbers(given.targets!)).toEqual([...range(100, 131), ...range(200, 229)]);
+});
+
+test("rows that are unlike each other stand in their trunks whole; what only fills one up sees itself", () => {
   const builder = trainingDataBuilder();
-  const long = Array.from({ length: 9 }, (_, at) => at);
-  builder.pair(1, [1], [2, 3], long);
-  builder.pair(2, [...long, 1], [4], [5, 6]);
-  const trees = [
-    { prompt: 0, sequences: [0, 1] },
-    { prompt: 1, sequences: [2, 3] },
-  ];
-  const given = laidOut(builder.data, trees);
-  // 1 | 2 | 0..7 and 0..8 1 | | 5: prompts of up to ten and replies of up to eight are more than eleven apiece.
-  expect(given.trunk_mask!.shape).toEqual([2, 1, 1, 11, 11]);
-  expect([0, 1, 2, 3, 9].map((token) => seenBy(token, given))).toEqual([
+  builder.pair(1, [1], [2, 3], range(0, 91));
+  builder.pair(2, range(0, 90), [4], [5, 6, 7]);
+  const given = laidOut(builder.data, [tree(0, 1), { prompt: 1, sequences: [2, 3] }]);
+  expect(given.trunk_mask!.shape).toEqual([2, 1, 1, 92, 92]);
+  expect([0, 1, 2, 3, 91, 92 + 89].map((token) => seenBy(token, given))).toEqual([
     [0],
     [0, 1],
     [0, 2],
     [0, 2, 3],
-    [0, 2, 3, 4, 5, 6, 7, 8, 9],
+    [0, ...range(2, 92)],
+    range(92, 182),
   ]);
-  // The first row's last token only fills it up, and sees itself.
-  expect([10, 21].map((token) => seenBy(token, given))).toEqual([[10], Array.from({ length: 11 }, (_, at) => 11 + at)]);
+  const shorter = laidOut(builder.data, [tree(0, 1), { prompt: 1, sequences: [2] }]);
+  expect([92 + 89, 92 + 90, 92 + 91].map((token) => seenBy(token, shorter))).toEqual([range(92, 182), [182], [183]]);
 });
 
 test("each head of a key has its rows next to each other, with the query heads that look at it", () => {
-  const given = laidOut(example(), [{ prompt: 0, sequences: [0, 1] }], { query: 4, key: 2 });
-  // Of token 1's four heads two look at each key head: [key head, query head of it, token].
-  expect(given.trunk_queries!.shape).toEqual([1, 2, 4]);
-  expect(numbers(given.trunk_queries!)).toEqual([0, 4, 1, 5, 2, 6, 3, 7]);
-  expect(numbers(given.trunk_keys!)).toEqual([0, 2, 1, 3]);
-  // The branches' seats come after the trunk's eight: token 4 is the first of the second branch.
-  expect(numbers(given.seats!).slice(16)).toEqual([16, 18, 20, 22]);
-  expect(numbers(given.key_seats!).slice(8)).toEqual([8, 10]);
+  const given = laidOut(short(), [tree(0)], { query: 4, key: 2 });
+  // Tokens 0 to 3: of each one's four heads two look at each key head: [key head, query head of it, token].
+  expect(given.trunk_queries!.shape).toEqual([1, 2, 8]);
+  expect(numbers(given.trunk_queries!)).toEqual([0, 1, 2, 3].flatMap((head) => [0, 4, 8, 12].map((at) => at + head)));
+  expect(numbers(given.trunk_keys!)).toEqual([0, 2, 4, 6, 1, 3, 5, 7]);
+  expect(numbers(given.seats!).slice(4, 8)).toEqual([1, 5, 9, 13]);
+  const apart = laidOut(long(), [tree(0, 1)], { query: 4, key: 2 });
+  // The branches' seats come after the trunk's 160: token 70 is the first of the second branch.
+  expect(numbers(apart.seats!).slice(4 * 70, 4 * 71)).toEqual([280, 310, 340, 370]);
+  expect(numbers(apart.key_seats!).slice(2 * 70, 2 * 71)).toEqual([140, 170]);
 });

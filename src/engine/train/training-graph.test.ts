@@ -4,7 +4,7 @@ import { initialAdapter, initialWeights } from "../model/initial-weights.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters, Tensor } from "../model/parameters.ts";
 import { openSession, tensorMaker } from "../runtime/session.ts";
-import { NO_LEAST, SMALL, smallData } from "./__fixtures__/small-model.ts";
+import { longReplies, NO_LEAST, SMALL, smallData } from "./__fixtures__/small-model.ts";
 import { batchLoss } from "./batch-loss.ts";
 import { unitsOf, weighted } from "./batches.ts";
 import { makeMicroBatch } from "./micro-batch.ts";
@@ -14,14 +14,23 @@ import { gradientGraph } from "./training-graph.ts";
 import { averages, preferenceOf, TrainingOptions } from "./training-options.ts";
 import { headsOf } from "./tree-layout.ts";
 
-const UNTIED: ModelConfig = { ...SMALL, tie_word_embeddings: false, attention_bias: "qkvo", num_key_value_heads: 4 };
+/** More tokens than the first block makes states of for all. */
+const UNTIED: ModelConfig = {
+  ...SMALL,
+  vocab_size: 300,
+  tie_word_embeddings: false,
+  attention_bias: "qkvo",
+  num_key_value_heads: 4,
+};
 const LORA = { finetuning_type: "lora", lora: { rank: 3, alpha: 6 } } as const;
 const SFT = { training_type: "sft" } as const;
 
 /** Numbers in float64 of one micro-batch of the small data set: loss, gradients and a way to run it again. */
-async function prepare(given: unknown, { config = SMALL, chunks = 1, recompute = "nothing" as Recompute } = {}) {
+async function prepare(
+  given: unknown,
+  { config = SMALL, chunks = 1, recompute = "nothing" as Recompute, data = smallData() } = {},
+) {
   const options = TrainingOptions.parse(given);
-  const data = smallData();
   const reference = Float64Array.from(
     data.sequences,
     ({ completion }, index) => -2.5 * completion.length - 0.1 * index,
@@ -95,11 +104,16 @@ test.each([
   ["LoRA on two modules only", { ...LORA, lora: { rank: 2, alpha: 2, target_modules: ["q_proj", "down_proj"] } }, {}],
   ["an untied head and biases, ipo", { dpo: { loss_type: "ipo" } }, { config: UNTIED }],
   ["an untied head and biases, LoRA", LORA, { config: UNTIED }],
+  ["one block, the first and the last", {}, { config: { ...SMALL, num_hidden_layers: 1 } }],
   ["hinge", { dpo: { loss_type: "hinge" } }, {}],
   ["robust", { dpo: { loss_type: "robust", label_smoothing: 0.1 } }, {}],
+  ["replies that attention takes apart, DPO", { dpo: { sft_loss_weight: 0.3 } }, { data: longReplies() }],
+  ["the same, LoRA, recomputed", LORA, { data: longReplies(), recompute: "all_but_products" as const }],
   ["averages, whole prompts", { dpo: { preference_average_log_probs: true }, batch_unit: "prompt" }, {}],
 ])("gradients of a whole model are those of finite differences: %s", async (_name, given, setting) => {
-  const { trained, wide, run, loss, release } = await prepare(given, setting);
+  const { trained, wide, run, loss, release, made } = await prepare(given, setting);
+  // Only long replies are branches of their own.
+  expect(made.inputs.branch_mask!.shape[1]).toBe("data" in setting ? 6 : 0);
   const outputs = await run();
   const gradients = new Map(
     [...trained.keys()].map((name) => [name, Float64Array.from(outputs[`gradient ${name}`]!.data as Float64Array)]),

@@ -39,8 +39,10 @@ export interface TreePlaces {
 }
 
 const UNSEEN = -1e30;
-/** Branches are computed apart from their trunk where attention is over this share of the pairs of tokens then, or less. */
+/** Branches are computed apart from their trunk where attention costs this share of the whole row's then, or less. */
 const WORTH_IT = 0.8;
+/** A stretch's products cost as much as this many pairs of a query and a key, however short it is. */
+const STRETCH_COST = 256;
 
 /**
  * Seats for the tokens of trees: prompts in trunks and replies in branches; or all of a row in its trunk, where rows are so
@@ -110,9 +112,13 @@ function chooseShape(rows: readonly RowLengths[], length: number, least: LeastRo
     most(({ replies }) => replies.length),
     most(({ replies }) => Math.max(0, ...replies)),
   );
-  const { trunk: U, branches: S, branch: L } = apart;
-  const is_less = U * U + S * L * (U + L) <= WORTH_IT * length * length;
-  return is_less && U + S * L >= length ? { ...apart, apart: true } : { ...filled(length, 1, 1), apart: false };
+  const whole = filled(length, 0, 1);
+  return costOf(apart) <= WORTH_IT * costOf(whole) ? { ...apart, apart: true } : { ...whole, apart: false };
+}
+
+/** Of a row's attention, in pairs of a query and a key. */
+function costOf({ trunk: U, branches: S, branch: L }: TreeShape): number {
+  return U * U + S * L * (U + L) + (1 + S) * STRETCH_COST;
 }
 
 /** What all tokens look at, as the graph's inputs `trunk_…`, `branch_…`, `seats` and `key_seats`. */

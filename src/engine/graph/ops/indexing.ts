@@ -60,7 +60,7 @@ function oneHot(indices: Value, size: number): Value {
     for (let at = 0; at < size; at += 1) data[at * size + at] = 1;
     return graph.constant(data, [size, size]);
   });
-  return gatherRows(identity, indices);
+  return graph.once(`one-hot ${indices.name} of ${size}`, () => gatherRows(identity, indices));
 }
 
 /** The elements of x [n, m] at rows and columns, int64 [k] each: [k]. */

@@ -12,9 +12,9 @@ export function swiglu(gate: Value, up: Value, { early = false } = {}): Value {
   const { made } = graph.recorded(() => {
     const open = sigmoid(gate);
     const silu = mul(gate, open);
-    // silu' = s + x s (1 - s) = s (1 + x - silu)
-    const slope = mul(mul(add(sub(gate, silu), 1), open), up);
     const y = mul(silu, up);
+    // silu' = s + silu (1 - s), and so up silu' = y + s (up - y)
+    const slope = add(mul(sub(up, y), open), y);
     return { silu, slope, y: early && gate.needs_gradient ? afterwards(y, slope) : y };
   });
   const { silu, slope, y } = made;

@@ -31,3 +31,14 @@ export function smallData(vocabulary = SMALL.vocab_size): TrainingData {
   }
   return builder.data;
 }
+
+/** Replies of ten tokens or so to a prompt of twenty: long enough for attention to take them apart. */
+export function longReplies(vocabulary = SMALL.vocab_size): TrainingData {
+  const random = seededRandom(6);
+  const ids = (count: number) => Array.from({ length: count }, () => Math.floor(random() * vocabulary));
+  const builder = trainingDataBuilder();
+  const [prompt, best] = [ids(20), ids(12)];
+  for (const length of [12, 9, 12, 7, 11]) builder.pair(length, prompt, best, ids(length));
+  builder.target(1, prompt, best);
+  return builder.data;
+}
