@@ -8,6 +8,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { computingEnv } from "../src/engine/runtime/start-child.ts";
 import { configJson } from "../src/engine/weights/config-json.ts";
 import { existingPythonEnv, type PythonEnv } from "../tests/interop/python-env.ts";
 import { machine } from "./machine.ts";
@@ -148,6 +149,8 @@ function runOurs(one: TrainingCase): TrainingFigures {
   const child = spawnSync(process.execPath, [...jiti, script, JSON.stringify(one)], {
     encoding: "utf8",
     maxBuffer: 1 << 24,
+    // As the program starts its training process.
+    env: computingEnv(),
   });
   if (child.status !== 0) throw new Error(child.stderr);
   return lastLine(child.stdout);

@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parameterCount } from "../src/engine/model/parameters.ts";
+import { computingEnv } from "../src/engine/runtime/start-child.ts";
 import { machine } from "./machine.ts";
 import type { TrainingCase, TrainingFigures } from "./training-case.ts";
 import { MODELS } from "./training-shapes.ts";
@@ -80,6 +81,7 @@ for (const [name, one] of Object.entries(CASES)) {
     {
       encoding: "utf8",
       maxBuffer: 1 << 24,
+      env: computingEnv(),
     },
   );
   if (child.status !== 0) throw new Error(`${name}: ${child.stderr}`);

@@ -1,5 +1,6 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { EXIT, PairwrightError } from "../../lib/errors.ts";
+import { startChild } from "../runtime/start-child.ts";
 import { closedError } from "./closed-error.ts";
 import { type InTurns, inTurns } from "./in-turns.ts";
 import type { GenerateOptions, TextPiece } from "./job.ts";
@@ -112,16 +113,7 @@ export class ModelConnection {
 
 /** Starts a process that waits for its first call. */
 export function startModel(): ChildProcess {
-  const built = import.meta.url.endsWith(".js");
-  return fork(new URL(built ? "./model-child.js" : "./model-child.ts", import.meta.url), {
-    // Source that was not built is read by jiti, as plugins are.
-    execArgv: ["--expose-gc", ...(built ? [] : ["--import", import.meta.resolve("jiti/register")])],
-    // What the native library might say belongs to stderr: stdout is the command's result.
-    stdio: ["ignore", 2, "inherit", "ipc"],
-    serialization: "advanced",
-    // Ctrl-C is for this process to understand; the child is told.
-    detached: true,
-  });
+  return startChild("model-child", import.meta.url, { execArgv: ["--expose-gc"], serialization: "advanced" });
 }
 
 /** How a process ended, when all that it sent has been read. */

@@ -1,5 +1,5 @@
-import { fork } from "node:child_process";
 import { type ErrorFacts, EXIT, PairwrightError } from "../../lib/errors.ts";
+import { startChild } from "../runtime/start-child.ts";
 import type { TrainingEvent, TrainingJob, TrainingResult } from "./training-job.ts";
 
 /** What the child sends. */
@@ -25,15 +25,7 @@ export interface ProcessOptions {
  * of the native library is an error here. Aborting lets the step that runs end, and leaves a checkpoint.
  */
 export function trainInProcess(job: TrainingJob, { signal, kill, on_event }: ProcessOptions): Promise<TrainingResult> {
-  const built = import.meta.url.endsWith(".js");
-  const child = fork(new URL(built ? "./training-child.js" : "./training-child.ts", import.meta.url), {
-    // Source that was not built is read by jiti, as plugins are.
-    execArgv: built ? [] : ["--import", import.meta.resolve("jiti/register")],
-    // What the native library might say belongs to stderr: stdout is the command's result.
-    stdio: ["ignore", 2, "inherit", "ipc"],
-    // Ctrl-C is for this process to understand; the child is told.
-    detached: true,
-  });
+  const child = startChild("training-child", import.meta.url);
   const stop = () => child.connected && child.send({ kind: "stop" } satisfies ToChild);
   const end = () => void child.kill("SIGKILL");
   signal.addEventListener("abort", stop, { once: true });
