@@ -3,7 +3,7 @@ import { seededRandom } from "../../lib/random.ts";
 import { type AdamWArrays, type VectorKernels, vectorKernels } from "./vector-kernels.ts";
 
 /** More than one piece of arrays that lie outside. */
-const SIZE = 9_004;
+const SIZE = 36_004;
 const STEP = { scale: 0.5, beta1: 0.9, beta2: 0.95, rate: 0.02, correction: 3, epsilon: 1e-8, keep: 0.999 };
 
 /** The same numbers in arrays of the kernels' own memory, or in others. */

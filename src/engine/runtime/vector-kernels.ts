@@ -44,7 +44,7 @@ declare const WebAssembly: {
 const PAGE = 1 << 16;
 const ALIGN = 64;
 /** Numbers of a piece; up to four arrays' pieces stand at the memory's beginning and stay in the cache. */
-const PIECE = 1 << 12;
+const PIECE = 1 << 14;
 const SCRATCH = 4 * 4 * PIECE;
 /** Addresses are signed here. Larger arrays lie outside. */
 const MOST_BYTES = 2 ** 31 - 2 * PAGE;
