@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { SMALL } from "./__fixtures__/small-model.ts";
+import { NO_LEAST, SMALL } from "./__fixtures__/small-model.ts";
 import { type JobSize, peakBytes, planMemory } from "./memory-estimate.ts";
+import { seenByEach } from "./tree-layout.ts";
 
 /** SmolLM2-135M with adapters of rank 16, as it was measured. */
 const SIZE: JobSize = {
@@ -18,7 +19,7 @@ const SIZE: JobSize = {
   rank: 16,
   tokens: 764,
   length: 382,
-  width: 382,
+  seen: 254,
   wanted: 171,
 };
 
@@ -35,9 +36,19 @@ test("the estimate of a measured job is near what was measured", () => {
   expect(kept).toBeLessThan(1.3 * 4.061e9);
 });
 
-test("many replies side by side take more memory than one pair", () => {
-  const wide = peakBytes({ ...SIZE, width: 764 }, "nothing");
-  expect(wide - peakBytes(SIZE, "nothing")).toBe(4 * 764 * 30 * 2 * 9 * 382);
+test("so is that of a job whose prompts have five replies each", () => {
+  // A prompt of 128 tokens and five replies of 127 beside each other: 2,672 MB.
+  const { length } = { length: 128 + 5 * 127 };
+  const seen = seenByEach({ prompt: 128, replies: Array(5).fill(127) }, length, NO_LEAST);
+  expect(Math.round(seen)).toBe(234);
+  const bytes = peakBytes({ ...SIZE, seen, wanted: 640 }, "nothing");
+  expect(bytes).toBeGreaterThan(0.8 * 2.672e9);
+  expect(bytes).toBeLessThan(1.3 * 2.672e9);
+});
+
+test("tokens that look at more of the others take more memory", () => {
+  const more = peakBytes({ ...SIZE, seen: 764 }, "nothing");
+  expect(more - peakBytes(SIZE, "nothing")).toBe(4 * 764 * 30 * 2 * 9 * 510);
 });
 
 test("activations are made again when memory would be short, and as asked", () => {

@@ -15,8 +15,8 @@ export interface JobSize {
   tokens: number;
   /** Tokens of the longest prompt with what must stand beside each other: both replies of a pair. */
   length: number;
-  /** Tokens of the longest tree: a prompt with as many of its replies as stand side by side. Each looks at them all. */
-  width: number;
+  /** How many tokens each one looks at, where these are most. */
+  seen: number;
   /** Wanted tokens whose logits are in memory at a time. */
   wanted: number;
 }
@@ -31,14 +31,14 @@ const LANE = 30e6;
  * for the backward pass, and with recomputation one block's in whole; logits. Held against measured peaks in `bench/train.ts`.
  */
 export function peakBytes(size: JobSize, recompute: Recompute): number {
-  const { config, trained, rank, tokens, width, wanted } = size;
+  const { config, trained, rank, tokens, seen, wanted } = size;
   const { hidden_size: d, intermediate_size: f, num_attention_heads: h, head_dim, num_hidden_layers: layers } = config;
   const all = parameterCount(config);
   // The model as it was read, and values, gradients and two moments of what is trained.
   const state = all + 4 * trained;
   const queries = h * head_dim;
   const keys = config.num_key_value_heads * head_dim;
-  const attention = 2 * h * width;
+  const attention = 2 * h * seen;
   const block = 6 * d + 4 * queries + 4 * keys + 7 * f + attention + 14 * rank;
   const products = d + queries + keys + 2 * f + 7 * rank;
   const kept = {

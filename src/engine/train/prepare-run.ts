@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { EXIT, PairwrightError, usageError } from "../../lib/errors.ts";
 import { canonicalJson, sha256 } from "../../lib/hash.ts";
 import { initialAdapter } from "../model/initial-weights.ts";
+import type { ModelConfig } from "../model/model-config.ts";
 import { type Parameters, sizeOf } from "../model/parameters.ts";
 import { matrixRate } from "../runtime/matrix-rate.ts";
 import { type Model, readModelFolder } from "../weights/model-folder.ts";
@@ -13,10 +14,12 @@ import { readOptimiser } from "./optimiser-file.ts";
 import { treeRoom } from "./plan-batch.ts";
 import { hashOfWeights, referenceLogProbabilities } from "./reference.ts";
 import type { OptimiserState, TrainingRun } from "./run-training.ts";
+import { leastRows } from "./steady-sums.ts";
 import { about, estimateSeconds } from "./time-estimate.ts";
 import { hashOfData, promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
 import type { TrainingOptions } from "./training-options.ts";
+import { seenByEach } from "./tree-layout.ts";
 
 export interface PrepareOptions {
   signal: AbortSignal;
@@ -49,10 +52,7 @@ export async function prepareRun(
       rank: adapter ? options.lora.rank : 0,
       tokens: max_tokens,
       length,
-      width: Math.max(
-        length,
-        ...[data, validation].map((of) => (of ? widestTree(of, max_tokens, config.hidden_size) : 0)),
-      ),
+      seen: Math.max(...[data, validation].map((of) => (of ? mostSeen(of, max_tokens, config) : 0))),
       wanted: Math.ceil(max_tokens / chunks),
     },
     options.recompute,
@@ -200,14 +200,23 @@ function longestRow(data: TrainingData): number {
   }, 0);
 }
 
-/** Tokens of the longest tree that a batch may have. */
-function widestTree(data: TrainingData, max_tokens: number, hidden_size: number): number {
-  const whole = data.prompts.map((ids) => ids.length);
-  for (const { prompt, completion } of data.sequences) whole[prompt] = (whole[prompt] ?? 0) + completion.length - 1;
-  const widths = whole.map((size, prompt) =>
-    Math.min(size, treeRoom(promptAt(data, prompt).length, hidden_size), max_tokens),
-  );
-  return widths.reduce((widest, width) => Math.max(widest, width), 0);
+/** How many tokens each one looks at, of the tree where these are most. */
+function mostSeen(data: TrainingData, max_tokens: number, config: ModelConfig): number {
+  const replies = data.prompts.map((): number[] => []);
+  for (const { prompt, completion } of data.sequences) replies[prompt]?.push(completion.length - 1);
+  const least = leastRows(config);
+  return replies.reduce((most, own, index) => {
+    const prompt = promptAt(data, index).length;
+    const room = Math.min(treeRoom(prompt, config.hidden_size), max_tokens);
+    const beside: number[] = [];
+    let length = prompt;
+    for (const reply of own) {
+      if (beside.length >= 2 && length + reply > room) break;
+      beside.push(reply);
+      length += reply;
+    }
+    return Math.max(most, seenByEach({ prompt, replies: beside }, length, least));
+  }, 0);
 }
 
 function numbersIn(weights: Parameters): number {

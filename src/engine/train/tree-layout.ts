@@ -117,8 +117,17 @@ function chooseShape(rows: readonly RowLengths[], length: number, least: LeastRo
 }
 
 /** Of a row's attention, in pairs of a query and a key. */
-function costOf({ trunk: U, branches: S, branch: L }: TreeShape): number {
-  return U * U + S * L * (U + L) + (1 + S) * STRETCH_COST;
+function costOf(shape: TreeShape): number {
+  return pairsIn(shape) + (1 + shape.branches) * STRETCH_COST;
+}
+
+function pairsIn({ trunk: U, branches: S, branch: L }: TreeShape): number {
+  return U * U + S * L * (U + L);
+}
+
+/** How many tokens each token of a row is multiplied with, on average, where the row stands alone. */
+export function seenByEach(row: RowLengths, length: number, least: LeastRows): number {
+  return pairsIn(chooseShape([row], length, least)) / length;
 }
 
 /** What all tokens look at, as the graph's inputs `trunk_…`, `branch_…`, `seats` and `key_seats`. */
