@@ -149,7 +149,7 @@ function runOurs(one: TrainingCase): TrainingFigures {
   const child = spawnSync(process.execPath, [...jiti, script, JSON.stringify(one)], {
     encoding: "utf8",
     maxBuffer: 1 << 24,
-    // As the program starts its training process.
+    // As the program starts its training process; the other side runs as its users start it.
     env: computingEnv(),
   });
   if (child.status !== 0) throw new Error(child.stderr);

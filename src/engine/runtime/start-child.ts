@@ -15,8 +15,13 @@ export function computingEnv(): NodeJS.ProcessEnv {
 export function startChild(name: string, from: string, { execArgv = [], ...options }: ForkOptions = {}): ChildProcess {
   const built = from.endsWith(".js");
   return fork(new URL(built ? `./${name}.js` : `./${name}.ts`, from), {
-    // Source that was not built is read by jiti, as plugins are.
-    execArgv: [...execArgv, ...(built ? [] : ["--import", import.meta.resolve("jiti/register")])],
+    // Else every WebAssembly memory would reserve 8 GB of addresses, which a limit on these may not leave. Source that was not
+    // built is read by jiti, as plugins are.
+    execArgv: [
+      "--disable-wasm-trap-handler",
+      ...execArgv,
+      ...(built ? [] : ["--import", import.meta.resolve("jiti/register")]),
+    ],
     // What the native library might say belongs to stderr: stdout is the command's result.
     stdio: ["ignore", 2, "inherit", "ipc"],
     // Ctrl-C is for this process to understand; the child is told.

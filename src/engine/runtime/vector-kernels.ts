@@ -1,3 +1,4 @@
+import { EXIT, messageOf, PairwrightError } from "../../lib/errors.ts";
 import { type Code, type WasmFunction, wasm, wasmModule } from "./wasm-module.ts";
 
 /** One step of AdamW; see `train/adamw.ts` for what the numbers are. */
@@ -28,7 +29,7 @@ export interface VectorKernels {
   arrays(count: number, size: number): Float32Array[];
   /** sum += more */
   add(sum: Float32Array, more: Float32Array): void;
-  /** The sum of squares, in float64. */
+  /** The sum of squares, in float64; in another order for arrays that lie outside. */
   squares(x: Float32Array): number;
   /** Changes p, m and v. */
   adamw(arrays: AdamWArrays, step: AdamWStep): void;
@@ -46,15 +47,14 @@ const ALIGN = 64;
 /** Numbers of a piece; up to four arrays' pieces stand at the memory's beginning and stay in the cache. */
 const PIECE = 1 << 14;
 const SCRATCH = 4 * 4 * PIECE;
-/** Addresses are signed here. Larger arrays lie outside. */
-const MOST_BYTES = 2 ** 31 - 2 * PAGE;
+/** What 32 bits address. Larger arrays lie outside. */
+const MOST_BYTES = 2 ** 32 - 2 * PAGE;
 
 /** With room for `bytes` of arrays, if that is not too much. */
 export function vectorKernels(bytes = 0): VectorKernels {
   const room = bytes > MOST_BYTES - SCRATCH ? 0 : bytes;
   const pages = Math.ceil((SCRATCH + room) / PAGE);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const { exports } = new WebAssembly.Instance(module(), { memory: { memory } });
+  const { memory, exports } = instance(pages);
   const kernels = exports as unknown as Record<"add" | "squares" | "adamw", (...given: number[]) => number>;
   const scratch = new Float32Array(memory.buffer, 0, SCRATCH / 4);
   let free = SCRATCH;
@@ -108,9 +108,23 @@ export function vectorKernels(bytes = 0): VectorKernels {
 }
 
 let compiled: object | undefined;
-function module(): object {
-  compiled ??= new WebAssembly.Module(wasmModule([ADD, SQUARES, ADAMW]));
-  return compiled;
+
+/** Fails with `engine_missing` where there are no vectors, or where no address space is left for the memory. */
+function instance(pages: number) {
+  try {
+    compiled ??= new WebAssembly.Module(wasmModule([ADD, SQUARES, ADAMW]));
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    return { memory, exports: new WebAssembly.Instance(compiled, { memory: { memory } }).exports };
+  } catch (cause) {
+    throw new PairwrightError({
+      code: "engine_missing",
+      where: "WebAssembly",
+      what: `this Node cannot compute with its vectors (${messageOf(cause, 200)})`,
+      fix: "train on a processor with SSE 4.1 or NEON, without --jitless, and with more address space (ulimit -v) where it is limited",
+      exit_code: EXIT.usage,
+      cause,
+    });
+  }
 }
 
 const { get, set, load, store, until, atLeast, plus, i32, f32x4, f64x2, upper, and } = wasm;

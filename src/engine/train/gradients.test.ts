@@ -96,3 +96,13 @@ test("long replies beside each other: gradients are the same bytes with one thre
   expect(made.map(({ inputs: { branch_mask } }) => branch_mask!.shape)).toEqual([[3, 2, 1, 1, 134, 204]]);
   expect(same).toEqual([true, true, true, true]);
 });
+
+test("heads that are wider than any branch can be filled up to are computed whole, to the same bytes with any number of threads", async () => {
+  const builder = trainingDataBuilder();
+  builder.pair(1, ids(20, 1, 41), ids(102, 90, 41), ids(102, 7, 41));
+  const wide = { hidden_size: 64, num_attention_heads: 1, num_key_value_heads: 1, head_dim: 192 };
+  const { made, same } = await byThreads({ ...SMALL, ...wide, vocab_size: 41 }, builder.data);
+
+  expect(made.map(({ inputs: { branch_mask } }) => branch_mask!.shape[1])).toEqual([0]);
+  expect(same).toEqual([true, true, true, true]);
+});

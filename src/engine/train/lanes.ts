@@ -19,6 +19,12 @@ export function lanesFor(config: ModelConfig): number {
   return parameterCount(config) <= SMALL ? LANES : 1;
 }
 
+/** Of a small model's operations none gains by a second thread, and with one there is no other order to sum in. */
+export function laneSettings(settings: GradientSettings): GradientSettings {
+  if (lanesFor(settings.graph.config) === 1) return settings;
+  return { ...settings, threads: 1, graph: { ...settings.graph, steady: false } };
+}
+
 /** What the second lane's thread is started with; the arrays' memory is shared. */
 export interface LaneTask {
   settings: GradientSettings;
@@ -40,8 +46,7 @@ const NOTHING: LaneWork = () => [];
 export async function openLanes(store: ParameterStore, settings: GradientSettings): Promise<Lanes> {
   const lanes = lanesFor(settings.graph.config);
   const beside = lanes > 1 && settings.threads > 1 && import.meta.url.endsWith(".js");
-  // Of a small model's operations none gains by a second thread.
-  const own = lanes > 1 ? { ...settings, threads: 1, graph: { ...settings.graph, steady: false } } : settings;
+  const own = laneSettings(settings);
   const gradients = await openGradients(own);
   const first = await gradients.over(store);
   if (lanes === 1) {

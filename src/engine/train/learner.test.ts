@@ -92,9 +92,9 @@ test.each([{}, { finetuning_type: "lora" }, { training_type: "sft" }])(
 );
 
 test.each([{ finetuning_type: "all_weights" }, { finetuning_type: "lora" }])(
-  "no product is summed in another order by more threads: %j",
+  "a small model's lanes give the same bytes with any number of threads: %j",
   async (given) => {
-    // Sizes at which onnxruntime, left alone, gives other bits for two threads, and others again for four and eight.
+    // Sizes at which onnxruntime gives other bits for two threads, and others again for four and eight, if an operation had them.
     const config = { ...SMALL, vocab_size: 600, hidden_size: 96, intermediate_size: 256, head_dim: 24 };
     const builder = trainingDataBuilder();
     const ids = (count: number, from: number) => Array.from({ length: count }, (_, at) => (from * 37 + at * at) % 600);

@@ -38,8 +38,8 @@ test("the estimate of a measured job is near what was measured", () => {
 
 test("so is that of a job whose prompts have five replies each", () => {
   // A prompt of 128 tokens and five replies of 127 beside each other: 2,672 MB.
-  const { length } = { length: 128 + 5 * 127 };
-  const seen = seenByEach({ prompt: 128, replies: Array(5).fill(127) }, length, NO_LEAST);
+  const length = 128 + 5 * 127;
+  const seen = seenByEach([{ prompt: 128, replies: Array(5).fill(127) }], length, NO_LEAST);
   expect(Math.round(seen)).toBe(234);
   const bytes = peakBytes({ ...SIZE, seen, wanted: 640 }, "nothing");
   expect(bytes).toBeGreaterThan(0.8 * 2.672e9);

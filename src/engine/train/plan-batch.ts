@@ -83,9 +83,10 @@ function planOf(pieces: readonly Piece[], likelihood: Map<number, number>): Micr
 }
 
 /**
- * Tokens that a tree of a prompt grows to at most, however many replies there are. Attention is over every pair of its
- * tokens: beyond a few times the prompt's length it costs more to look past the other replies than to compute the prompt
- * again, unless attention is a small part of a step, as it is below twice the hidden size.
+ * Tokens that a tree of a prompt grows to at most, however many replies there are. Where these are too unlike each other to be
+ * computed apart, attention is over every pair of the tree's tokens: beyond a few times the prompt's length it costs more to look
+ * past the other replies than to compute the prompt again, unless attention is a small part of a step, as it is below twice the
+ * hidden size.
  */
 export function treeRoom(prompt_length: number, hidden_size: number): number {
   return Math.max(4 * prompt_length + 128, 2 * hidden_size);

@@ -19,7 +19,7 @@ import { about, estimateSeconds } from "./time-estimate.ts";
 import { hashOfData, promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
 import type { TrainingOptions } from "./training-options.ts";
-import { seenByEach } from "./tree-layout.ts";
+import { type RowLengths, seenByEach } from "./tree-layout.ts";
 
 export interface PrepareOptions {
   signal: AbortSignal;
@@ -200,23 +200,36 @@ function longestRow(data: TrainingData): number {
   }, 0);
 }
 
-/** How many tokens each one looks at, of the tree where these are most. */
+/** How many tokens each one looks at: of the tree where these are most, or of two that are unlike each other, where both fit. */
 function mostSeen(data: TrainingData, max_tokens: number, config: ModelConfig): number {
   const replies = data.prompts.map((): number[] => []);
   for (const { prompt, completion } of data.sequences) replies[prompt]?.push(completion.length - 1);
   const least = leastRows(config);
-  return replies.reduce((most, own, index) => {
+  const trees = replies.map((own, index) => {
     const prompt = promptAt(data, index).length;
-    const room = Math.min(treeRoom(prompt, config.hidden_size), max_tokens);
-    const beside: number[] = [];
-    let length = prompt;
-    for (const reply of own) {
-      if (beside.length >= 2 && length + reply > room) break;
-      beside.push(reply);
-      length += reply;
-    }
-    return Math.max(most, seenByEach({ prompt, replies: beside }, length, least));
-  }, 0);
+    return treeWithin(prompt, own, Math.min(treeRoom(prompt, config.hidden_size), max_tokens));
+  });
+  const seen = (rows: readonly SizedTree[]) => seenByEach(rows, Math.max(...rows.map(({ length }) => length)), least);
+  const alone = trees.reduce((most, tree) => Math.max(most, seen([tree])), 0);
+  const largest = (of: (tree: SizedTree) => number) =>
+    trees.reduce((most, tree) => (of(tree) > of(most) ? tree : most));
+  const unlike = [largest(({ prompt }) => prompt), largest(({ replies: own }) => Math.max(0, ...own))];
+  const fit = 2 * Math.max(...unlike.map(({ length }) => length)) <= max_tokens;
+  return fit ? Math.max(alone, seen(unlike)) : alone;
+}
+
+type SizedTree = RowLengths & { length: number };
+
+/** A prompt with as many of its replies as find room; two stand there in any case. */
+function treeWithin(prompt: number, replies: readonly number[], room: number): SizedTree {
+  const beside: number[] = [];
+  let length = prompt;
+  for (const reply of replies) {
+    if (beside.length >= 2 && length + reply > room) break;
+    beside.push(reply);
+    length += reply;
+  }
+  return { prompt, replies: beside, length };
 }
 
 function numbersIn(weights: Parameters): number {

@@ -201,6 +201,14 @@ function takeOver(store: ParameterStore, { path, first_moments, second_moments }
       fix: "name the output of a job on the same model with the same finetuning_type and adapters, or leave --optimizer_from out",
     });
   }
+  if (!Number.isFinite(store.kernels.squares(first_moments) + store.kernels.squares(second_moments))) {
+    throw usageError({
+      code: "optimizer_mismatch",
+      where: path,
+      what: "it holds numbers that are not finite",
+      fix: "name the output of another job, or leave --optimizer_from out",
+    });
+  }
   store.first_moments.set(first_moments);
   store.second_moments.set(second_moments);
 }

@@ -113,7 +113,11 @@ function chooseShape(rows: readonly RowLengths[], length: number, least: LeastRo
     most(({ replies }) => Math.max(0, ...replies)),
   );
   const whole = filled(length, 0, 1);
-  return costOf(apart) <= WORTH_IT * costOf(whole) ? { ...apart, apart: true } : { ...whole, apart: false };
+  const { trunk: U, branch: L } = apart;
+  // More queries to fill up with are more keys: for wide heads there may be no end to that.
+  const is_steady = L >= least.queries(U + L) && U + L >= least.keys(L);
+  const is_less = costOf(apart) <= WORTH_IT * costOf(whole);
+  return is_steady && is_less ? { ...apart, apart: true } : { ...whole, apart: false };
 }
 
 /** Of a row's attention, in pairs of a query and a key. */
@@ -125,9 +129,9 @@ function pairsIn({ trunk: U, branches: S, branch: L }: TreeShape): number {
   return U * U + S * L * (U + L);
 }
 
-/** How many tokens each token of a row is multiplied with, on average, where the row stands alone. */
-export function seenByEach(row: RowLengths, length: number, least: LeastRows): number {
-  return pairsIn(chooseShape([row], length, least)) / length;
+/** How many tokens each token of these rows is multiplied with, on average. */
+export function seenByEach(rows: readonly RowLengths[], length: number, least: LeastRows): number {
+  return pairsIn(chooseShape(rows, length, least)) / length;
 }
 
 /** What all tokens look at, as the graph's inputs `trunk_…`, `branch_…`, `seats` and `key_seats`. */
