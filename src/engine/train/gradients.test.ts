@@ -82,7 +82,7 @@ test("a few wanted tokens at the end of a long row: gradients are the same bytes
   const { made, same } = await byThreads({ ...SMALL, ...wide, vocab_size: 41 }, builder.data);
 
   // All of it stands in the trunk, and of its 600 tokens 36 are wanted.
-  expect(made.map(({ inputs: { wanted_mask } }) => wanted_mask!.shape)).toEqual([[1, 1, 1, 64, 600]]);
+  expect(made.map(({ inputs: { wanted_trunk_mask } }) => wanted_trunk_mask!.shape)).toEqual([[1, 1, 1, 64, 600]]);
   expect(same).toEqual([true, true, true, true]);
 });
 

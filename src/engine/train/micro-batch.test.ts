@@ -70,7 +70,7 @@ test("the last block goes on with what something follows", () => {
   // Tokens 1 to 4 are followed by something, the first of them twice; nothing follows what fills the last place.
   expect(numbers(given.wanted!)).toEqual([1, 2, 3, 4, 0]);
   expect(numbers(given.places!)).toEqual([4, 0, 1, 2, 3]);
-  expect(numbers(given.wanted_mask!).slice(0, 5)).toEqual([0, 0, ...Array(3).fill(Math.fround(-1e30))]);
+  expect(numbers(given.wanted_trunk_mask!).slice(0, 5)).toEqual([0, 0, ...Array(3).fill(Math.fround(-1e30))]);
   expect(numbers(given.select!)).toEqual([0, 1, 2, 0, 3]);
   expect(numbers(given.targets!)).toEqual([1, 2, 3, 4, 5]);
   expect(numbers(given.sums!)).toEqual([1, 1, 1, 0, 0, 0, 0, 0, 1, 1]);

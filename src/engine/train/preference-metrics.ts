@@ -54,9 +54,20 @@ export function preferenceMetrics(pairs: readonly ScoredPair[], beta: number): P
   return {
     "rewards/chosen": mean(chosen),
     "rewards/rejected": mean(rejected),
-    "rewards/accuracies": mean((pair) => (chosen(pair) > rejected(pair) ? 1 : 0)),
+    "rewards/accuracies": mean((pair) => (isPreferred(pair) ? 1 : 0)),
     "rewards/margins": mean((pair) => chosen(pair) - rejected(pair)),
     "logps/chosen": mean((pair) => pair.chosen),
     "logps/rejected": mean((pair) => pair.rejected),
   };
+}
+
+/**
+ * Sums of float32 log-probabilities differ by this share with what stands beside a reply. A policy that is the reference still
+ * prefers neither reply.
+ */
+const ROUNDING = 1e-6;
+
+function isPreferred({ chosen, rejected, reference_chosen, reference_rejected }: ScoredPair): boolean {
+  const margin = chosen - reference_chosen - (rejected - reference_rejected);
+  return margin > ROUNDING * (Math.abs(chosen) + Math.abs(rejected));
 }

@@ -110,26 +110,18 @@ function attentionLayouts(graph: Graph, { num_attention_heads: heads, num_key_va
     keys: at("branch_keys", ["B", "S", keys, "A"]),
     mask: graph.input("branch_mask", ["B", "S", 1, 1, "L", "A"]),
   };
-  const attention: TreeLayout = {
+  const layout = (name: "" | "wanted_", { each, all }: { each: string; all: string }): TreeLayout => ({
     trunks: {
-      queries: stretches("trunk_queries", ["B"], "U"),
+      queries: stretches(`${name}trunk_queries`, ["B"], each),
       keys: trunk_keys,
-      mask: graph.input("trunk_mask", ["B", 1, 1, "U", "U"]),
+      mask: graph.input(`${name}trunk_mask`, ["B", 1, 1, each, "U"]),
     },
-    branches: { queries: stretches("branch_queries", ["B", "S"], "L"), ...branches },
-    seats: at("seats", ["B*T", heads]),
+    branches: { queries: stretches(`${name}branch_queries`, ["B", "S"], "L"), ...branches },
+    seats: at(`${name}seats`, [all, heads]),
     key_seats,
-  };
-  const wanted_attention: TreeLayout = {
-    trunks: {
-      queries: stretches("wanted_trunk_queries", ["B"], "W"),
-      keys: trunk_keys,
-      mask: graph.input("wanted_mask", ["B", 1, 1, "W", "U"]),
-    },
-    branches: { queries: stretches("wanted_branch_queries", ["B", "S"], "L"), ...branches },
-    seats: at("wanted_seats", ["X", heads]),
-    key_seats,
-  };
+  });
+  const attention = layout("", { each: "U", all: "B*T" });
+  const wanted_attention = layout("wanted_", { each: "W", all: "X" });
   return { attention, wanted_attention };
 }
 

@@ -71,7 +71,7 @@ export function wantedInputs({ shape, wanted, places, wanted_mask }: GoingOn, { 
     places: { data: places, shape: [places.length] },
     wanted_trunk_queries: { data: headsAt(trunks, W, query), shape: [B, key, groups * W] },
     wanted_branch_queries: { data: headsAt(branches, L, query), shape: [B, S, key, groups * L] },
-    wanted_mask: { data: wanted_mask, shape: [B, 1, 1, W, wanted_mask.length / (B * W)] },
+    wanted_trunk_mask: { data: wanted_mask, shape: [B, 1, 1, W, wanted_mask.length / (B * W)] },
     wanted_seats: { data: headSeats(own, shape, query), shape: [wanted.length, query] },
   };
 }
