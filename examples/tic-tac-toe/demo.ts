@@ -37,21 +37,27 @@ try {
 }
 
 interface Finetuned {
-  rounds: { champion: { round: number; model: string }; rounds: unknown[] };
+  /** Of several rounds. */
+  rounds?: { champion: { round: number; model: string }; rounds: unknown[] };
+  job?: { model: string | null };
   run_dir: string;
 }
 
-async function tell({ rounds, run_dir }: Finetuned): Promise<void> {
-  const { champion } = rounds;
+async function tell({ rounds, job, run_dir }: Finetuned): Promise<void> {
+  const only = { round: job?.model ? 1 : 0, model: job?.model ?? "" };
+  const champion = rounds?.champion ?? only;
+  const played = rounds?.rounds.length ?? 1;
   process.stderr.write(`\nEvaluating the first model and the champion (round ${champion.round}) in every position…\n`);
   const trained = champion.round === 0 ? BASE : await download(champion.model);
   const [before, after] = [await figuresOf(BASE), await figuresOf(trained)];
   const seconds = (performance.now() - began) / 1000;
   if (asJson) {
-    process.stdout.write(`${JSON.stringify({ before, after, rounds: rounds.rounds.length, seconds, run_dir })}\n`);
+    process.stdout.write(`${JSON.stringify({ before, after, rounds: played, seconds, run_dir })}\n`);
   } else {
     process.stdout.write(`\n${demoTable(before, after)}\n`);
-    process.stdout.write(`\n${rounds.rounds.length} rounds, ${Math.round(seconds)} s; the model: ${trained}\n`);
+    process.stdout.write(
+      `\n${played} ${played === 1 ? "round" : "rounds"}, ${Math.round(seconds)} s; the model: ${trained}\n`,
+    );
     const size = ((await bytesBelow(WORK)) / 2 ** 30).toFixed(1);
     process.stdout.write(`All that was played and trained takes ${size} GB, to look at or to remove: ${WORK}\n`);
   }
