@@ -15,11 +15,11 @@ export function computingEnv(): NodeJS.ProcessEnv {
 export function startChild(name: string, from: string, { execArgv = [], ...options }: ForkOptions = {}): ChildProcess {
   const built = from.endsWith(".js");
   return fork(new URL(built ? `./${name}.js` : `./${name}.ts`, from), {
-    // Else every WebAssembly memory would reserve 8 GB of addresses, which a limit on these may not leave. Source that was not
-    // built is read by jiti, as plugins are.
     execArgv: [
+      // Else every WebAssembly memory would reserve 8 GB of addresses, which a limit on these may not leave.
       "--disable-wasm-trap-handler",
       ...execArgv,
+      // Source that was not built is read by jiti, as plugins are.
       ...(built ? [] : ["--import", import.meta.resolve("jiti/register")]),
     ],
     // What the native library might say belongs to stderr: stdout is the command's result.

@@ -20,9 +20,9 @@ export interface Stretches {
  * computed there goes nowhere, and no gradient comes from there.
  */
 export interface TreeLayout {
-  /** [B, ...], of each row one: P keys. */
+  /** [B, ...], of each row one: U keys. */
   trunks: Stretches;
-  /** [B, S, ...], of each row S: its trunk's P keys in the same order, and after them the L of the branch itself. */
+  /** [B, S, ...], of each row S: its trunk's U keys in the same order, and after them the L of the branch itself. */
   branches: Stretches;
   /** Where each head of a query has its seat: among the trunks' queries, and after these the branches', int32 [X, H]. */
   seats: Value;
@@ -112,17 +112,17 @@ function seated(trunks: Value, branches: Value, seats: Value): Value {
 }
 
 /**
- * The gradients of keys in their two places: of the trunks [B, K, P, size], with what came to them from their branches
+ * The gradients of keys in their two places: of the trunks [B, K, U, size], with what came to them from their branches
  * [B, S, K, A, size]; and of the branches' own ones.
  */
 function splitKeys(trunks: Value, branches: Value): [Value, Value] {
   const { graph, type } = branches;
   const [B = 1, S = 1, K = 1, A = 1, size = 1] = branches.shape;
-  const P = dimensionAt(trunks.shape, 2);
+  const U = dimensionAt(trunks.shape, 2);
   const axis = graph.integers([3]);
   const cut = (from: Value, to: Value, L: Dimension) =>
     graph.emit("Slice", [branches, from, to, axis], { type, shape: [B, S, K, L, size] });
-  const shared = cut(graph.integers([0]), graph.dimension(P), P);
-  const own = cut(graph.dimension(P), graph.dimension(A), "own");
+  const shared = cut(graph.integers([0]), graph.dimension(U), U);
+  const own = cut(graph.dimension(U), graph.dimension(A), "own");
   return [add(trunks, reduceSum(shared, [1])), own];
 }
