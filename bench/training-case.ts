@@ -2,6 +2,7 @@
 import { performance } from "node:perf_hooks";
 import type { Recompute } from "../src/engine/model/forward.ts";
 import { initialAdapter, initialWeights } from "../src/engine/model/initial-weights.ts";
+import { logitParts } from "../src/engine/model/token-log-probabilities.ts";
 import { matrixRate } from "../src/engine/runtime/matrix-rate.ts";
 import { batchAt, epochOrder, unitsOf } from "../src/engine/train/batches.ts";
 import { TrainingOptions } from "../src/engine/train/training-options.ts";
@@ -47,7 +48,7 @@ const learner = await openLearner({
   reference: new Float64Array(rows.sequences.length).fill(-10),
   options,
   max_length: 2048,
-  chunks: Math.ceil((options.max_tokens_per_micro_batch * config.vocab_size) / (1 << 24)),
+  chunks: logitParts(config, options.max_tokens_per_micro_batch),
   recompute,
   threads,
 });

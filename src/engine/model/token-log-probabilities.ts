@@ -6,6 +6,20 @@ import { addAt, addElements, countTo, gatherRows, pickElements } from "../graph/
 import { gemm } from "../graph/ops/matmul.ts";
 import { afterwards } from "../graph/ops/order.ts";
 import { logSoftmax } from "../graph/ops/softmax.ts";
+import type { ModelConfig } from "./model-config.ts";
+
+/** Numbers of logits that are in memory at a time, at most: 64 MB. */
+const LOGITS = 1 << 24;
+
+/** In how many parts the logits of so many tokens are made. */
+export function logitParts({ vocab_size }: ModelConfig, tokens: number): number {
+  return Math.ceil((tokens * vocab_size) / LOGITS);
+}
+
+/** Whether a part of logits has fewer rows than the hidden states have columns. */
+export function hasFewRows({ vocab_size, hidden_size }: ModelConfig): boolean {
+  return LOGITS / vocab_size < hidden_size;
+}
 
 /** Where the log-probabilities are wanted: in `chunks` equal parts, so that logits of one part at a time are in memory. */
 export interface Wanted {
@@ -19,7 +33,12 @@ export interface Wanted {
  * The log-probability of each wanted token, [chunks * M]: hidden states [rows, d], output head [vocabulary, d].
  * Only wanted rows meet the head: prompts do not.
  */
-export function tokenLogProbabilities(hidden: Value, head: Value, { select, targets }: Wanted): Value {
+export function tokenLogProbabilities(
+  hidden: Value,
+  head: Value,
+  { select, targets }: Wanted,
+  { few_rows = false }: LogitsOptions = {},
+): Value {
   const { graph } = hidden;
   const chunks = Number(dimensionAt(select.shape, 0));
   const size = dimensionAt(select.shape, 1);
@@ -31,7 +50,7 @@ export function tokenLogProbabilities(hidden: Value, head: Value, { select, targ
       { attributes: { axis: 0 } },
     );
   if (chunks === 1 && head.needs_gradient) {
-    return crossEntropy(hidden, head, { rows: part(select, 0), targets: part(targets, 0) });
+    return crossEntropy(hidden, head, { rows: part(select, 0), targets: part(targets, 0), few_rows });
   }
   const parts: Value[] = [];
   let before: Value | undefined;
@@ -39,11 +58,17 @@ export function tokenLogProbabilities(hidden: Value, head: Value, { select, targ
     const rows = gatherRows(hidden, part(select, index));
     const ordered = before === undefined ? rows : afterwards(rows, before);
     const wanted = part(targets, index);
-    const { y, last } = head.needs_gradient ? madeAgain(ordered, head, wanted) : withFrozenHead(ordered, head, wanted);
+    const make = head.needs_gradient ? madeAgain : withFrozenHead;
+    const { y, last } = make(ordered, head, wanted, few_rows);
     before = last;
     parts.push(reshape(y, [1, size]));
   }
   return reshape(concat(parts, 0), [product(chunks, size)]);
+}
+
+export interface LogitsOptions {
+  /** See `hasFewRows`. */
+  few_rows?: boolean;
 }
 
 /** A part's log-probabilities, and what is made last of what its logits are needed for: the next part waits for it. */
@@ -53,15 +78,15 @@ interface Part {
 }
 
 /** With a head that is trained. The logits of several chunks are made again in the backward pass. */
-function madeAgain(rows: Value, head: Value, targets: Value): Part {
+function madeAgain(rows: Value, head: Value, targets: Value, few_rows: boolean): Part {
   const own = countTo(rows.graph, dimensionAt(rows.shape, 0));
-  const make = (hidden: Value) => crossEntropy(hidden, head, { rows: own, targets });
+  const make = (hidden: Value) => crossEntropy(hidden, head, { rows: own, targets, few_rows });
   const y = recomputed(make, rows);
   return { y, last: y };
 }
 
 /** Which hidden state a wanted token follows, and which token that is: int64 [M] each. */
-interface Place {
+interface Place extends LogitsOptions {
   rows: Value;
   targets: Value;
 }
@@ -70,9 +95,9 @@ interface Place {
  * With l = log softmax(h W^T): dL/dlogits is, for each token wanted of a row, g (onehot(token) - e^l), g the gradient of that
  * token's l.
  */
-function crossEntropy(hidden: Value, head: Value, { rows, targets }: Place): Value {
+function crossEntropy(hidden: Value, head: Value, { rows, targets, few_rows = false }: Place): Value {
   const { graph } = hidden;
-  const logits = gemm(hidden, head, { transpose_b: true });
+  const logits = gemm(hidden, head, { transpose_b: true, few_rows });
   const { made } = graph.recorded(() => {
     const log_probabilities = logSoftmax(logits);
     return { log_probabilities, y: pickElements(log_probabilities, rows, targets) };
@@ -92,12 +117,15 @@ function crossEntropy(hidden: Value, head: Value, { rows, targets }: Place): Val
  * With a head that is not trained: dL/dh = g (W[target] - E), where E = softmax(h W^T) W is made in the forward pass
  * already. Nothing of the vocabulary's size is kept until the backward pass, for the same number of operations.
  */
-function withFrozenHead(rows: Value, head: Value, targets: Value): Part {
+function withFrozenHead(rows: Value, head: Value, targets: Value, few_rows: boolean): Part {
   const { graph } = rows;
   const { made } = graph.recorded(() => {
     const log_probabilities = logSoftmax(gemm(rows, head, { transpose_b: true }));
     const own = countTo(graph, dimensionAt(rows.shape, 0));
-    return { y: pickElements(log_probabilities, own, targets), expected: gemm(exp(log_probabilities), head) };
+    return {
+      y: pickElements(log_probabilities, own, targets),
+      expected: gemm(exp(log_probabilities), head, { few_rows }),
+    };
   });
   const { y, expected } = made;
   graph.differentiable(y, [rows], (gradient) => [

@@ -106,3 +106,13 @@ test("heads that are wider than any branch can be filled up to are computed whol
   expect(made.map(({ inputs: { branch_mask } }) => branch_mask!.shape[1])).toEqual([0]);
   expect(same).toEqual([true, true, true, true]);
 });
+
+test("a large vocabulary, whose logits are made of few tokens at a time: the same bytes with one thread and with eight", async () => {
+  const builder = trainingDataBuilder();
+  builder.pair(1, ids(20, 1, 53_000), ids(30, 90, 53_000), ids(27, 7, 53_000));
+  const { made, same } = await byThreads({ ...SMALL, vocab_size: 53_000, hidden_size: 320 }, builder.data);
+
+  // As many as are wanted, with nothing to fill up.
+  expect(made.map(({ wanted }) => wanted)).toEqual([57]);
+  expect(same).toEqual([true, true, true, true]);
+});

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { SMALL } from "./__fixtures__/small-model.ts";
-import { laneSettings, lanesFor } from "./lanes.ts";
+import { laneRows, laneSettings, lanesFor } from "./lanes.ts";
+import { ANY_ROWS } from "./steady-sums.ts";
 import { preferenceOf, TrainingOptions } from "./training-options.ts";
 
 const LARGE = { ...SMALL, vocab_size: 400_000 };
@@ -22,4 +23,10 @@ test("each lane of a small model has one thread, which needs nothing for that", 
   expect(lanesFor(SMALL)).toBe(2);
   const settings = settingsOf(SMALL);
   expect(laneSettings(settings)).toEqual({ ...settings, threads: 1, graph: { ...settings.graph, steady: false } });
+});
+
+test("nothing is filled up for the sums of lanes that have one thread each", () => {
+  const wide = { ...SMALL, hidden_size: 192, intermediate_size: 384 };
+  expect(laneRows(wide)).toBe(ANY_ROWS);
+  expect(laneRows({ ...wide, vocab_size: 400_000 }).tokens).toBe(384);
 });

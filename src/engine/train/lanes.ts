@@ -4,6 +4,7 @@ import { parameterCount } from "../model/parameters.ts";
 import { type GradientArrays, type GradientSettings, type MicroBatchResult, openGradients } from "./gradients.ts";
 import type { MicroBatch } from "./micro-batch.ts";
 import type { ParameterStore } from "./parameter-store.ts";
+import { ANY_ROWS, type LeastRows, leastRows } from "./steady-sums.ts";
 
 /**
  * A step of a small model is many short operations, and two threads that share each of them wait for one another more than
@@ -23,6 +24,11 @@ export function lanesFor(config: ModelConfig): number {
 export function laneSettings(settings: GradientSettings): GradientSettings {
   if (lanesFor(settings.graph.config) === 1) return settings;
   return { ...settings, threads: 1, graph: { ...settings.graph, steady: false } };
+}
+
+/** What rows of micro-batches are filled up to. */
+export function laneRows(config: ModelConfig): LeastRows {
+  return lanesFor(config) === 1 ? leastRows(config) : ANY_ROWS;
 }
 
 /** What the second lane's thread is started with; the arrays' memory is shared. */

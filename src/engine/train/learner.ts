@@ -3,13 +3,12 @@ import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters } from "../model/parameters.ts";
 import { updateWeights } from "./adamw.ts";
 import { batchLoss, type LossReport } from "./batch-loss.ts";
-import { type Lanes, lanesFor, openLanes } from "./lanes.ts";
+import { type Lanes, laneRows, lanesFor, openLanes } from "./lanes.ts";
 import { type MicroBatch, makeMicroBatch } from "./micro-batch.ts";
 import { nonFinite } from "./non-finite.ts";
 import { createParameterStore, type ParameterStore } from "./parameter-store.ts";
 import { type Batch, planLanes } from "./plan-batch.ts";
 import { sequenceSums, shapesOf } from "./sequence-scorer.ts";
-import { leastRows } from "./steady-sums.ts";
 import type { TrainingData } from "./training-data.ts";
 import { averages, preferenceOf, type TrainingOptions } from "./training-options.ts";
 import { headsOf } from "./tree-layout.ts";
@@ -96,7 +95,7 @@ async function accumulate(
 ): Promise<{ sums: Map<number, number>; loss: number }> {
   const { preference_loss_weight: preference_weight } = options.dpo;
   const settings = {
-    ...{ chunks, heads: headsOf(config), least: leastRows(config), average: averages(options) },
+    ...{ chunks, heads: headsOf(config), least: laneRows(config), average: averages(options) },
     ...{ preference_weight, reference },
   };
   const plans = planLanes(data, batch, lanesFor(config), {

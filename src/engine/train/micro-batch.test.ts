@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { NO_LEAST } from "./__fixtures__/small-model.ts";
 import { type Filled, type MicroBatch, makeMicroBatch, type Tree } from "./micro-batch.ts";
+import { ANY_ROWS } from "./steady-sums.ts";
 import { type TrainingData, trainingDataBuilder } from "./training-data.ts";
 
 const numbers = ({ data }: Filled) => Array.from(data, Number);
@@ -8,7 +8,7 @@ const range = (from: number, to: number) => Array.from({ length: to - from }, (_
 
 function laidOut(data: TrainingData, trees: Tree[], heads = { query: 1, key: 1 }): MicroBatch["inputs"] {
   const pairs = data.pairs.map((pair) => ({ ...pair, weight: 1 }));
-  const settings = { chunks: 1, heads, least: NO_LEAST, average: false, preference_weight: 1, reference: null };
+  const settings = { chunks: 1, heads, least: ANY_ROWS, average: false, preference_weight: 1, reference: null };
   return makeMicroBatch(data, { trees, pairs, likelihood: new Map([[0, 0.5]]) }, settings).inputs;
 }
 

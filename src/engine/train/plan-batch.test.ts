@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { seededRandom } from "../../lib/random.ts";
-import { NO_LEAST, smallData } from "./__fixtures__/small-model.ts";
+import { smallData } from "./__fixtures__/small-model.ts";
 import { unitsOf, weighted } from "./batches.ts";
 import { type MicroBatchPlan, makeMicroBatch, treeLength } from "./micro-batch.ts";
 import { planLanes, planMicroBatches, treeRoom } from "./plan-batch.ts";
+import { ANY_ROWS } from "./steady-sums.ts";
 import { sequenceAt, type TrainingData, trainingDataBuilder } from "./training-data.ts";
 import { TrainingOptions } from "./training-options.ts";
 
@@ -115,7 +116,7 @@ test("wanted tokens are cut into equal parts, and what fills the last one has no
   const settings = {
     chunks: 4,
     heads: { query: 4, key: 2 },
-    least: NO_LEAST,
+    least: ANY_ROWS,
     average: true,
     preference_weight: 2,
     reference: null,

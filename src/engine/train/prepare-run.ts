@@ -4,9 +4,11 @@ import { canonicalJson, sha256 } from "../../lib/hash.ts";
 import { initialAdapter } from "../model/initial-weights.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { type Parameters, sizeOf } from "../model/parameters.ts";
+import { logitParts } from "../model/token-log-probabilities.ts";
 import { matrixRate } from "../runtime/matrix-rate.ts";
 import { type Model, readModelFolder } from "../weights/model-folder.ts";
 import { stepsInAll, unitsOf } from "./batches.ts";
+import { laneRows } from "./lanes.ts";
 import type { LoadedData } from "./load-training-data.ts";
 import { gigabytes, planMemory } from "./memory-estimate.ts";
 import { treeLength } from "./micro-batch.ts";
@@ -14,7 +16,6 @@ import { readOptimiser } from "./optimiser-file.ts";
 import { treeRoom } from "./plan-batch.ts";
 import { hashOfWeights, referenceLogProbabilities } from "./reference.ts";
 import type { OptimiserState, TrainingRun } from "./run-training.ts";
-import { leastRows } from "./steady-sums.ts";
 import { about, estimateSeconds } from "./time-estimate.ts";
 import { hashOfData, promptAt, sequenceAt, type TrainingData } from "./training-data.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
@@ -29,9 +30,6 @@ export interface PrepareOptions {
   now: () => number;
 }
 
-/** Numbers of logits that are in memory at a time, at most: 64 MB. */
-const LOGITS = 1 << 24;
-
 /** From what was read to what is run: how memory is used, what is trained, and what the reference model thinks of the data. */
 export async function prepareRun(
   job: TrainingJob,
@@ -44,7 +42,7 @@ export async function prepareRun(
   const adapter = adapterOf(job, model);
   const length = Math.max(longestRow(data), validation ? longestRow(validation) : 0);
   const max_tokens = Math.max(options.max_tokens_per_micro_batch, length);
-  const chunks = Math.ceil((max_tokens * config.vocab_size) / LOGITS);
+  const chunks = logitParts(config, max_tokens);
   const { recompute, bytes } = planMemory(
     {
       config,
@@ -53,7 +51,7 @@ export async function prepareRun(
       tokens: max_tokens,
       length,
       seen: Math.max(...[data, validation].map((of) => (of ? mostSeen(of, max_tokens, config) : 0))),
-      wanted: Math.ceil(max_tokens / chunks),
+      wanted: laneRows(config).wanted(Math.ceil(max_tokens / chunks)),
     },
     options.recompute,
     prepare.available_memory,
@@ -204,7 +202,7 @@ function longestRow(data: TrainingData): number {
 function mostSeen(data: TrainingData, max_tokens: number, config: ModelConfig): number {
   const replies = data.prompts.map((): number[] => []);
   for (const { prompt, completion } of data.sequences) replies[prompt]?.push(completion.length - 1);
-  const least = leastRows(config);
+  const least = laneRows(config);
   const trees = replies.map((own, index) => {
     const prompt = promptAt(data, index).length;
     return treeWithin(prompt, own, Math.min(treeRoom(prompt, config.hidden_size), max_tokens));

@@ -4,12 +4,13 @@ import { initialAdapter, initialWeights } from "../model/initial-weights.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import type { Parameters, Tensor } from "../model/parameters.ts";
 import { openSession, tensorMaker } from "../runtime/session.ts";
-import { longReplies, NO_LEAST, SMALL, smallData } from "./__fixtures__/small-model.ts";
+import { longReplies, SMALL, smallData } from "./__fixtures__/small-model.ts";
 import { batchLoss } from "./batch-loss.ts";
 import { unitsOf, weighted } from "./batches.ts";
 import { makeMicroBatch } from "./micro-batch.ts";
 import { planMicroBatches } from "./plan-batch.ts";
 import { batchFeeds, sequenceSums, shapesOf } from "./sequence-scorer.ts";
+import { ANY_ROWS } from "./steady-sums.ts";
 import { gradientGraph } from "./training-graph.ts";
 import { averages, preferenceOf, TrainingOptions } from "./training-options.ts";
 import { headsOf } from "./tree-layout.ts";
@@ -41,7 +42,7 @@ async function prepare(
   const made = makeMicroBatch(data, plan!, {
     chunks,
     heads: headsOf(config),
-    least: NO_LEAST,
+    least: ANY_ROWS,
     average: averages(options),
     preference_weight: options.dpo.preference_loss_weight,
     reference,

@@ -7,7 +7,7 @@ import { hiddenStates, outputHead, type Recompute } from "../model/forward.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { parameterShapes } from "../model/parameters.ts";
 import { ropeTables } from "../model/rope-tables.ts";
-import { tokenLogProbabilities } from "../model/token-log-probabilities.ts";
+import { hasFewRows, tokenLogProbabilities } from "../model/token-log-probabilities.ts";
 import { type PreferenceSettings, preferenceLoss } from "./preference-loss.ts";
 
 export interface TrainingGraphOptions {
@@ -92,10 +92,12 @@ function forward(graph: Graph, options: TrainingGraphOptions) {
     recompute,
     ...(adapter_scale !== undefined && { adapter_scale }),
   });
-  const token_log_probabilities = tokenLogProbabilities(hidden, outputHead(config, weights), {
+  const followed = {
     select: graph.input("select", [chunks, "M"], { type: "int64" }),
     targets: graph.input("targets", [chunks, "M"], { type: "int64" }),
-  });
+  };
+  const head = outputHead(config, weights);
+  const token_log_probabilities = tokenLogProbabilities(hidden, head, followed, { few_rows: hasFewRows(config) });
   return { weights, token_log_probabilities, wanted: token_log_probabilities.shape[0] ?? "M" };
 }
 

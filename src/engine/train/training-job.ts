@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { usageError } from "../../lib/errors.ts";
+import { STEADY_THREADS } from "../graph/ops/matmul.ts";
 import { DTYPES } from "../weights/dtype.ts";
-import { STEADY_THREADS } from "./steady-sums.ts";
 import { TrainingOptions } from "./training-options.ts";
 
 /** One training job, from folder to folder: what a process of its own is started with. */

@@ -10,11 +10,36 @@ export interface MatmulOptions {
   alpha?: number;
 }
 
+export interface GemmOptions extends MatmulOptions {
+  /** There are mostly fewer rows than columns, though their number is not known here. */
+  few_rows?: boolean;
+}
+
+/**
+ * onnxruntime cuts a result [n, m] into pieces for its threads: by columns where m > n, else by rows; columns are dealt out in
+ * blocks of 16, so that pieces differ by a block. A piece of at most 64 columns sums over another number of products at a time
+ * (beyond 128), and the last bits are others.
+ */
+const BLOCK = 16;
+const NARROW_BLOCKS = 64 / BLOCK;
+export const DEEP = 128;
+
+/** Up to this many threads the same bits come out. */
+export const STEADY_THREADS = 8;
+
+/** Fewer columns than this, and the most threads leave one of them a narrow piece. */
+export const SAFE_COLUMNS = (NARROW_BLOCKS + 1) * STEADY_THREADS * BLOCK;
+
+/** Whether the bits of a sum over `inner` products can depend on pieces of so many columns. */
+export function couldBeNarrow(columns: number, inner: number): boolean {
+  return Math.ceil(columns / BLOCK) * BLOCK < SAFE_COLUMNS && inner > DEEP;
+}
+
 /**
  * `alpha * op(a) op(b) + sum`, of matrices: one call of the matrix product that most of a training step's time is spent in,
  * so whatever can be added in the same pass is. a [n, k], b [k, m] after their transposes; sum [n, m].
  */
-export function gemm(a: Value, b: Value, options: MatmulOptions = {}, sum?: Value): Value {
+export function gemm(a: Value, b: Value, options: GemmOptions = {}, sum?: Value): Value {
   const shape = productShape(a.shape, b.shape, options);
   if (sum !== undefined && !sameShape(sum.shape, shape)) throw new RangeError(`[${sum.shape}] added to [${shape}]`);
   const y =
@@ -34,15 +59,15 @@ function emitGemm(a: Value, b: Value, shape: Shape, options: MatmulOptions, sum?
 }
 
 /**
- * onnxruntime cuts a result with more columns than rows by columns, and narrow pieces sum in another order: see `turnedGemm`.
- * A single column it computes by another kernel, whose sums depend on how many rows a piece has; a single row is always whole.
+ * Whether a result is computed as its transpose, which is cut by rows: where it could be cut into narrow pieces. A single column
+ * is computed by another kernel, whose sums depend on how many rows a piece has; a single row is always whole.
  */
-function isWide(a: Value, [rows, columns]: Shape, { transpose_a = false }: MatmulOptions): boolean {
+function isWide(a: Value, [rows, columns]: Shape, { transpose_a = false, few_rows = false }: GemmOptions): boolean {
   if (columns === 1) return rows !== 1;
-  if (rows === 1) return false;
+  if (rows === 1 || typeof columns !== "number") return false;
   const inner = dimensionAt(a.shape, transpose_a ? -2 : -1);
-  const deep = typeof inner === "string" || inner > 128;
-  return deep && typeof rows === "number" && typeof columns === "number" && rows < columns;
+  const depth = typeof inner === "string" ? Number.POSITIVE_INFINITY : inner;
+  return typeof rows === "number" ? depth > DEEP && rows < columns : few_rows && couldBeNarrow(columns, depth);
 }
 
 /** The product as the transpose of op(b)^T op(a)^T, so that its bits do not depend on the number of threads. */
@@ -57,12 +82,12 @@ function turnedGemm(a: Value, b: Value, options: MatmulOptions, sum?: Value): Va
 }
 
 /** dL/da of alpha * op(a) op(b), added to the sum in the same product. */
-function leftTerm(gradient: Value, b: Value, options: MatmulOptions): GradientTerm {
-  const { transpose_a = false, transpose_b = false, alpha = 1 } = options;
+function leftTerm(gradient: Value, b: Value, options: GemmOptions): GradientTerm {
+  const { transpose_a = false, transpose_b = false, alpha = 1, few_rows = false } = options;
   return (sum) =>
     transpose_a
       ? gemm(b, gradient, { transpose_a: transpose_b, transpose_b: true, alpha }, sum)
-      : gemm(gradient, b, { transpose_b: !transpose_b, alpha }, sum);
+      : gemm(gradient, b, { transpose_b: !transpose_b, alpha, few_rows }, sum);
 }
 
 function rightTerm(gradient: Value, a: Value, options: MatmulOptions): GradientTerm {

@@ -1,13 +1,9 @@
 import { seededRandom } from "../../../lib/random.ts";
 import { llamaConfig } from "../../__fixtures__/llama-config.ts";
-import type { LeastRows } from "../steady-sums.ts";
 import { type TrainingData, trainingDataBuilder } from "../training-data.ts";
 
 /** Two layers, two queries a key head: small enough for finite differences. */
 export const SMALL = llamaConfig({ vocab_size: 17, intermediate_size: 24, rope_theta: 100 });
-
-/** Nothing is filled up for the sake of threads. */
-export const NO_LEAST: LeastRows = { tokens: 1, wanted: 1, queries: () => 1, keys: () => 1 };
 
 /** Ten pairs over three prompts and a lone one, replies of one to five tokens; and the chosen replies as targets. */
 export function smallData(vocabulary = SMALL.vocab_size): TrainingData {
