@@ -6,9 +6,14 @@ import { type TrainingData, trainingDataBuilder } from "./training-data.ts";
 const numbers = ({ data }: Filled) => Array.from(data, Number);
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at);
 
-function laidOut(data: TrainingData, trees: Tree[], heads = { query: 1, key: 1 }): MicroBatch["inputs"] {
+function laidOut(
+  data: TrainingData,
+  trees: Tree[],
+  { heads = { query: 1, key: 1 }, tokens = 1 } = {},
+): MicroBatch["inputs"] {
   const pairs = data.pairs.map((pair) => ({ ...pair, weight: 1 }));
-  const settings = { chunks: 1, heads, least: ANY_ROWS, average: false, preference_weight: 1, reference: null };
+  const least = { ...ANY_ROWS, tokens };
+  const settings = { chunks: 1, heads, least, average: false, preference_weight: 1, reference: null };
   return makeMicroBatch(data, { trees, pairs, likelihood: new Map([[0, 0.5]]) }, settings).inputs;
 }
 
@@ -105,14 +110,29 @@ test("rows that are unlike each other stand in their trunks whole; what only fil
   expect([92 + 89, 92 + 90, 92 + 91].map((token) => seenBy(token, shorter))).toEqual([range(92, 182), [182], [183]]);
 });
 
+test("fewer tokens than are needed make longer rows, and what fills them up sees itself", () => {
+  const apart = laidOut(long(), [tree(0, 1)], { tokens: 150 });
+  expect(apart.tokens!.shape).toEqual([1, 150]);
+  // 110 tokens beside the trunk's 40, in branches of 30.
+  expect(apart.branch_mask!.shape).toEqual([1, 4, 1, 1, 30, 70]);
+  expect(seenBy(97, apart)).toEqual([...range(0, 40), ...range(70, 98)]);
+  expect(range(98, 150).map((token) => seenBy(token, apart))).toEqual(range(98, 150).map((token) => [token]));
+  const whole = laidOut(short(), [tree(0, 1), tree(0)], { tokens: 15 });
+  expect(whole.tokens!.shape).toEqual([2, 8]);
+  expect(whole.trunk_mask!.shape).toEqual([2, 1, 1, 8, 8]);
+  expect([...range(5, 8), ...range(12, 16)].map((token) => seenBy(token, whole))).toEqual(
+    [...range(5, 8), ...range(12, 16)].map((token) => [token]),
+  );
+});
+
 test("each head of a key has its rows next to each other, with the query heads that look at it", () => {
-  const given = laidOut(short(), [tree(0)], { query: 4, key: 2 });
+  const given = laidOut(short(), [tree(0)], { heads: { query: 4, key: 2 } });
   // Tokens 0 to 3: of each one's four heads two look at each key head: [key head, query head of it, token].
   expect(given.trunk_queries!.shape).toEqual([1, 2, 8]);
   expect(numbers(given.trunk_queries!)).toEqual([0, 1, 2, 3].flatMap((head) => [0, 4, 8, 12].map((at) => at + head)));
   expect(numbers(given.trunk_keys!)).toEqual([0, 2, 4, 6, 1, 3, 5, 7]);
   expect(numbers(given.seats!).slice(4, 8)).toEqual([1, 5, 9, 13]);
-  const apart = laidOut(long(), [tree(0, 1)], { query: 4, key: 2 });
+  const apart = laidOut(long(), [tree(0, 1)], { heads: { query: 4, key: 2 } });
   // The branches' seats come after the trunk's 160: token 70 is the first of the second branch.
   expect(numbers(apart.seats!).slice(4 * 70, 4 * 71)).toEqual([280, 310, 340, 370]);
   expect(numbers(apart.key_seats!).slice(2 * 70, 2 * 71)).toEqual([140, 170]);

@@ -72,9 +72,9 @@ export interface MicroBatchSettings {
 /** Lays a plan out in tensors. */
 export function makeMicroBatch(data: TrainingData, plan: MicroBatchPlan, settings: MicroBatchSettings): MicroBatch {
   const { chunks, heads, least } = settings;
-  const length = Math.max(...plan.trees.map((tree) => treeLength(data, tree)));
   const rows = plan.trees.map((tree) => treeLengths(data, tree));
-  while (rows.length * length < least.tokens) rows.push({ prompt: 0, replies: [] });
+  const longest = Math.max(...plan.trees.map((tree) => treeLength(data, tree)));
+  const length = Math.max(longest, Math.ceil(least.tokens / rows.length));
   const { spans, predictions, ...written } = writeTokens(data, plan.trees, { rows: rows.length, length });
   const layout = placeTokens(rows, length, least);
   const going_on = goingOn(predictions, layout, least);

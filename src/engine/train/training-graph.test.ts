@@ -29,7 +29,7 @@ const SFT = { training_type: "sft" } as const;
 /** Numbers in float64 of one micro-batch of the small data set: loss, gradients and a way to run it again. */
 async function prepare(
   given: unknown,
-  { config = SMALL, chunks = 1, recompute = "nothing" as Recompute, data = smallData() } = {},
+  { config = SMALL, chunks = 1, recompute = "nothing" as Recompute, data = smallData(), tokens = 1 } = {},
 ) {
   const options = TrainingOptions.parse(given);
   const reference = Float64Array.from(
@@ -42,7 +42,7 @@ async function prepare(
   const made = makeMicroBatch(data, plan!, {
     chunks,
     heads: headsOf(config),
-    least: ANY_ROWS,
+    least: { ...ANY_ROWS, tokens },
     average: averages(options),
     preference_weight: options.dpo.preference_loss_weight,
     reference,
@@ -168,4 +168,21 @@ test.each([
   const reported = batchLoss({ data, reference, options }, batch, sums);
   await release();
   expect(Math.abs(Number(outputs.loss!.data[0]) / reported.loss - 1)).toBeLessThan(1e-6);
+});
+
+test.each([
+  ["in trunks", smallData()],
+  ["in branches", longReplies()],
+])("what fills rows up %s changes neither loss nor gradients", async (_name, data) => {
+  const [plain, filled] = [await prepare({}, { data }), await prepare({}, { data, tokens: 300 })];
+  const [expected, outputs] = [await plain.run(), await filled.run()];
+  await Promise.all([plain.release(), filled.release()]);
+  expect(filled.made.inputs.tokens!.data.length).toBeGreaterThanOrEqual(300);
+  const names = ["loss", ...[...plain.trained.keys()].map((name) => `gradient ${name}`)];
+  const differences = names.flatMap((name) => {
+    const numbers = outputs[name]!.data as Float64Array;
+    return Array.from(expected[name]!.data as Float64Array, (value, at) => Math.abs(value - numbers[at]!));
+  });
+  expect(differences.length).toBeGreaterThan(1000);
+  expect(Math.max(...differences)).toBeLessThan(1e-12);
 });

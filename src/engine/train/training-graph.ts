@@ -9,6 +9,7 @@ import { parameterShapes } from "../model/parameters.ts";
 import { ropeTables } from "../model/rope-tables.ts";
 import { hasFewRows, tokenLogProbabilities } from "../model/token-log-probabilities.ts";
 import { type PreferenceSettings, preferenceLoss } from "./preference-loss.ts";
+import { leastRows } from "./steady-sums.ts";
 
 export interface TrainingGraphOptions {
   config: ModelConfig;
@@ -23,7 +24,7 @@ export interface TrainingGraphOptions {
   /** In how many parts logits are made. */
   chunks: number;
   recompute: Recompute;
-  /** Positions that the tables of rotary angles hold: at least T, which onnxruntime compares them with. */
+  /** Positions that the tables of rotary angles hold, or more: onnxruntime compares T with them. */
   max_length: number;
   float?: FloatType;
   /** false: runs have one thread each (see `Graph`). */
@@ -72,7 +73,7 @@ function forward(graph: Graph, options: TrainingGraphOptions) {
   for (const [name, shape] of [...parameterShapes(config), ...frozen_adapter, ...trainable]) {
     if (!weights.has(name)) weights.set(name, graph.input(name, shape, { trainable: trainable.has(name) }));
   }
-  const { cos, sin, shape } = ropeTables(config, max_length);
+  const { cos, sin, shape } = ropeTables(config, Math.max(max_length, leastRows(config).tokens));
   const inputs = {
     tokens: graph.input("tokens", ["B", "T"], { type: "int32" }),
     ...attentionLayouts(graph, config),

@@ -107,11 +107,14 @@ function chooseShape(rows: readonly RowLengths[], length: number, least: LeastRo
     return { rows: rows.length, length, trunk: U, branches, branch: L };
   };
   const most = (of: (row: RowLengths) => number) => Math.max(1, ...rows.map(of));
-  const apart = filled(
+  const branched = filled(
     most(({ prompt }) => prompt),
     most(({ replies }) => replies.length),
     most(({ replies }) => Math.max(0, ...replies)),
   );
+  // Where a row is longer than any tree, what fills it up has branches of its own.
+  const filling = Math.ceil((length - branched.trunk) / branched.branch);
+  const apart = { ...branched, branches: Math.max(branched.branches, filling) };
   const whole = filled(length, 0, 1);
   const { trunk: U, branch: L } = apart;
   // More queries to fill up with are more keys: for wide heads there may be no end to that.
