@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { z } from "zod";
-import { STEADY_THREADS } from "../../engine/graph/ops/matmul.ts";
+import { STEADY_THREADS } from "../../engine/graph/thread-pieces.ts";
 import type { TrainingJob, TrainingResult } from "../../engine/train/training-job.ts";
 import { TrainingOptions } from "../../engine/train/training-options.ts";
 import { trainInProcess } from "../../engine/train/training-process.ts";

@@ -51,7 +51,7 @@ export async function prepareRun(
       tokens: max_tokens,
       length,
       seen: Math.max(...[data, validation].map((of) => (of ? mostSeen(of, max_tokens, config) : 0))),
-      wanted: laneRows(config).wanted(Math.ceil(max_tokens / chunks)),
+      wanted: Math.max(Math.ceil(max_tokens / chunks), laneRows(config).wanted),
     },
     options.recompute,
     prepare.available_memory,

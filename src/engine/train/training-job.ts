@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { usageError } from "../../lib/errors.ts";
-import { STEADY_THREADS } from "../graph/ops/matmul.ts";
+import { STEADY_THREADS } from "../graph/thread-pieces.ts";
 import { DTYPES } from "../weights/dtype.ts";
 import { TrainingOptions } from "./training-options.ts";
 

@@ -31,9 +31,11 @@ export function goingOn({ after }: Predictions, layout: TreePlaces, least: Least
     if ((seats[token] ?? 0) < rows * U) of_trunk[Math.floor(token / length)]?.add(token);
   }
   const in_branches = rows * branches * branch;
-  const own = Math.max(...of_trunk.map(({ size }) => size + 1), least.queries(U));
-  const all = least.wanted(Math.max(least.tokens, rows * own + in_branches));
-  const W = Math.max(own, Math.ceil((all - in_branches) / rows));
+  const W = Math.max(
+    ...of_trunk.map((own) => own.size + 1),
+    least.queries(U),
+    Math.ceil((Math.max(least.tokens, least.wanted) - in_branches) / rows),
+  );
   const wanted = new Int32Array(rows * W + in_branches);
   const places = new Int32Array(rows * length);
   const wanted_mask = new Float32Array(rows * W * U);
@@ -80,7 +82,7 @@ export function selected(
   { places }: GoingOn,
   { chunks, least }: { chunks: number; least: LeastRows },
 ) {
-  const wanted = least.wanted(Math.ceil(after.length / chunks));
+  const wanted = Math.max(Math.ceil(after.length / chunks), least.wanted);
   // Padding at the end follows the first token: its weights are 0.
   const select = new BigInt64Array(chunks * wanted);
   const targets = new BigInt64Array(chunks * wanted);

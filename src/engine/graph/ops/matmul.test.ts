@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { openSession, tensorMaker } from "../../runtime/session.ts";
 import { someNumbers } from "../__fixtures__/finite-differences.ts";
 import { Graph } from "../graph.ts";
-import { type GemmOptions, gemm, SAFE_COLUMNS, STEADY_THREADS } from "./matmul.ts";
+import { STEADY_THREADS } from "../thread-pieces.ts";
+import { type GemmOptions, gemm } from "./matmul.ts";
 
 /** A product of few rows with a matrix whose columns are a few more than eight narrow pieces: [rows, 512] by [512, 576]. */
 async function product(rows: number, options: GemmOptions, threads: number): Promise<Float32Array> {
@@ -20,7 +21,7 @@ async function product(rows: number, options: GemmOptions, threads: number): Pro
 const sameBits = (a: Float32Array, b: Float32Array) => Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
 const largest = (numbers: Float32Array) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
-test.each([2, 171, 576, SAFE_COLUMNS])(
+test.each([2, 171, 300, 576, 577, 600, 639, 640, 1000])(
   "a product of %i rows, mostly few, has the same bits with any number of threads",
   async (rows) => {
     const alone = await product(rows, { few_rows: true }, 1);

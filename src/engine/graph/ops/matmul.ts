@@ -1,5 +1,6 @@
 import { type Dimension, dimensionAt, type Shape, sameShape } from "../dimensions.ts";
 import type { GradientTerm, Value } from "../graph.ts";
+import { couldBeNarrow, DEEP } from "../thread-pieces.ts";
 import { add, mul, term, transpose } from "./basic.ts";
 
 export interface MatmulOptions {
@@ -11,28 +12,8 @@ export interface MatmulOptions {
 }
 
 export interface GemmOptions extends MatmulOptions {
-  /** There are mostly fewer rows than columns, though their number is not known here. */
+  /** There are mostly fewer rows than columns, though their number is not known here. Not for a transposed b with few columns. */
   few_rows?: boolean;
-}
-
-/**
- * onnxruntime cuts a result [n, m] into pieces for its threads: by columns where m > n, else by rows; columns are dealt out in
- * blocks of 16, so that pieces differ by a block. A piece of at most 64 columns sums over another number of products at a time
- * (beyond 128), and the last bits are others.
- */
-const BLOCK = 16;
-const NARROW_BLOCKS = 64 / BLOCK;
-export const DEEP = 128;
-
-/** Up to this many threads the same bits come out. */
-export const STEADY_THREADS = 8;
-
-/** Fewer columns than this, and the most threads leave one of them a narrow piece. */
-export const SAFE_COLUMNS = (NARROW_BLOCKS + 1) * STEADY_THREADS * BLOCK;
-
-/** Whether the bits of a sum over `inner` products can depend on pieces of so many columns. */
-export function couldBeNarrow(columns: number, inner: number): boolean {
-  return Math.ceil(columns / BLOCK) * BLOCK < SAFE_COLUMNS && inner > DEEP;
 }
 
 /**
@@ -59,8 +40,9 @@ function emitGemm(a: Value, b: Value, shape: Shape, options: MatmulOptions, sum?
 }
 
 /**
- * Whether a result is computed as its transpose, which is cut by rows: where it could be cut into narrow pieces. A single column
- * is computed by another kernel, whose sums depend on how many rows a piece has; a single row is always whole.
+ * Whether a result is computed as its transpose, which is cut by rows, or whose left matrix is a transpose: where it could be cut
+ * into narrow pieces. A single column is computed by another kernel, whose sums depend on how many rows a piece has; a single row
+ * is always whole.
  */
 function isWide(a: Value, [rows, columns]: Shape, { transpose_a = false, few_rows = false }: GemmOptions): boolean {
   if (columns === 1) return rows !== 1;
